@@ -1,0 +1,77 @@
+"""The error tree. Every error a user can meet is one of these and carries a remedy.
+
+LoadtestError            exit 1   the tool failed
+├── ScenarioError        exit 2   the scenario, or what it names, is unusable
+├── StackError           exit 1   an embedded service could not be started, or died
+├── DialError            exit 1   a call could not be placed
+├── RecordError          exit 1   a results folder could not be written or read
+└── AnalysisError        exit 1   a figure cannot be computed from what was recorded
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = [
+    "AnalysisError",
+    "DialError",
+    "ExitCode",
+    "LoadtestError",
+    "RecordError",
+    "ScenarioError",
+    "StackError",
+]
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; part of the public contract."""
+
+    OK = 0
+    TOOL_FAILED = 1
+    USAGE = 2
+    INVALID = 3
+    THRESHOLD_FAILED = 4
+    INCONCLUSIVE = 5
+    INTERRUPTED = 130
+
+
+class LoadtestError(Exception):
+    """Anything that went wrong and that the user can be told about.
+
+    `message` says what happened, `remedy` what to do about it.
+    """
+
+    exit_code = ExitCode.TOOL_FAILED
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.remedy}"
+
+
+class ScenarioError(LoadtestError):
+    """The scenario, or something that it names, cannot be used.
+
+    `message` begins with `file:line:column: field:` as far as they are known.
+    """
+
+    exit_code = ExitCode.USAGE
+
+
+class StackError(LoadtestError):
+    """An embedded service could not be provided, did not start, or died."""
+
+
+class DialError(LoadtestError):
+    """A call could not be placed."""
+
+
+class RecordError(LoadtestError):
+    """A results folder could not be written or read."""
+
+
+class AnalysisError(LoadtestError):
+    """A figure cannot be computed from what was recorded."""
