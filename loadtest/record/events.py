@@ -1,0 +1,365 @@
+"""What happens in a call, as one line of JSON each: the raw record from which every table is made.
+
+Times (`t` and every field that ends in _s) are seconds from the run's start unless the docstring says otherwise;
+sample positions count the recording's 16 kHz samples from its first one. A reader skips types and fields that it
+does not know, so a later version can add to this one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import UnionType
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+
+__all__ = [
+    "EVENTS_VERSION",
+    "AgentJoined",
+    "AgentLeft",
+    "Answered",
+    "CallFailed",
+    "CallStarted",
+    "ChannelHealth",
+    "ChannelStep",
+    "ClockSync",
+    "Dispatched",
+    "Dropped",
+    "EndCause",
+    "Ended",
+    "Event",
+    "HangUp",
+    "Heard",
+    "LineEnded",
+    "LineStarted",
+    "LoopLag",
+    "Outcome",
+    "ProbeMessage",
+    "RecordingStarted",
+    "Ringing",
+    "RoomCreated",
+    "TrackSubscribed",
+    "TurnKind",
+    "decode",
+    "encode",
+]
+
+EVENTS_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """How a planned call ended; every planned call has exactly one."""
+
+    COMPLETED = "completed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    VOICEMAIL = "voicemail"
+    AGENT_NO_SHOW = "agent_no_show"
+    AGENT_LEFT = "agent_left"
+    AGENT_SILENT = "agent_silent"
+    DIAL_ERROR = "dial_error"
+    DROPPED = "dropped"
+    NOT_DIALLED = "not_dialled"
+    ABORTED = "aborted"
+    TESTER_ERROR = "tester_error"
+
+
+class EndCause(StrEnum):
+    """Who or what ended a call."""
+
+    CALLEE_HANGUP = "callee_hangup"
+    AGENT_HANGUP = "agent_hangup"
+    ROOM_CLOSED = "room_closed"
+    LIMIT = "limit"
+    TESTER = "tester"
+    UNKNOWN = "unknown"
+
+
+class TurnKind(StrEnum):
+    """Why the callee spoke."""
+
+    SCRIPT = "script"
+    REPROMPT = "reprompt"
+    BARGE_IN = "barge_in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+    type: ClassVar[str]
+    t: float
+    """When it happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(Event):
+    """The dial began. First line of every dialled call."""
+
+    type: ClassVar[str] = "call_started"
+    call_id: str
+    arm: str
+    block: int | None
+    slot: int
+    due_s: float
+    process: str
+    """Name of the callee process that placed the call."""
+    number: str
+    room: str
+    ring_s: float
+    pickup: str
+    patience_s: float
+    version: int = EVENTS_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(Event):
+    """The call was due while the cap was reached; nothing was dialled. Only line of such a call."""
+
+    type: ClassVar[str] = "dropped"
+    call_id: str
+    arm: str
+    block: int | None
+    slot: int
+    due_s: float
+    active: int
+    """Calls in progress at that moment."""
+    version: int = EVENTS_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomCreated(Event):
+    """The room exists."""
+
+    type: ClassVar[str] = "room_created"
+    room: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched(Event):
+    """The agent was asked to come."""
+
+    type: ClassVar[str] = "dispatched"
+    agent_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing(Event):
+    """The callee's phone rings: its participant is in the room, sip.callStatus ringing."""
+
+    type: ClassVar[str] = "ringing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Event):
+    """The callee picked up: sip.callStatus active."""
+
+    type: ClassVar[str] = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentJoined(Event):
+    """The agent's participant is in the room."""
+
+    type: ClassVar[str] = "agent_joined"
+    identity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackSubscribed(Event):
+    """The agent's audio track is being received."""
+
+    type: ClassVar[str] = "track_subscribed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLeft(Event):
+    """The agent's participant left the room."""
+
+    type: ClassVar[str] = "agent_left"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(Event):
+    """Sample 0 of both channels is at time `t`."""
+
+    type: ClassVar[str] = "recording_started"
+    rate: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineStarted(Event):
+    """The callee began a line. Positions are on the recording, as sent; a goodbye has no turn."""
+
+    type: ClassVar[str] = "line_started"
+    turn: int | None
+    """From 0, counting script lines, re-prompts and barge-ins alike; None for the goodbye."""
+    kind: TurnKind
+    line: str
+    answers_turn: int | None
+    """For a re-prompt, the script turn that it follows."""
+    start_sample: int
+    speech_start_sample: int
+    """First speech sample of the line."""
+    speech_end_sample: int
+    """Just behind the last speech sample of the line."""
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineEnded(Event):
+    """The line's last sample left the source queue."""
+
+    type: ClassVar[str] = "line_ended"
+    turn: int | None
+    end_sample: int
+    cut: bool
+    """True if the line was not said to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard(Event):
+    """The callee's own, provisional impression of the agent, used for turn taking and never for tables."""
+
+    type: ClassVar[str] = "heard"
+    speaking: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStep(Event):
+    """A channel's sample count was re-anchored: time was lost or gained in the stream."""
+
+    type: ClassVar[str] = "channel_step"
+    channel: Literal["callee", "agent"]
+    at_s: float
+    step_ms: float
+    """Positive: silence was inserted; negative: samples were dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelHealth(Event):
+    """State of one channel over the second that ended at `t`; written only when not perfect, and at the call's end."""
+
+    type: ClassVar[str] = "channel_health"
+    channel: Literal["callee", "agent"]
+    frame_gap_ms: float
+    """Longest time between two frames (agent), or longest under-run of the source queue (callee)."""
+    residual_ms: float
+    """Earliest arrival of the window minus what the sample count says; the anchor's error."""
+    late_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLag(Event):
+    """The callee's event loop was blocked until `t`."""
+
+    type: ClassVar[str] = "loop_lag"
+    lag_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeMessage(Event):
+    """A message of the agent's probe; `t` is its time mapped to run time, on arrival or when merged."""
+
+    type: ClassVar[str] = "probe"
+    via: Literal["data", "file"]
+    received_s: float | None
+    """Arrival at the callee; None when merged from the probe's file."""
+    message: Mapping[str, Any]
+    """As sent; its own `t` is the agent's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSync(Event):
+    """One answered clock ping: agent monotonic time + offset_s = run time, give or take uncertainty_ms."""
+
+    type: ClassVar[str] = "clock_sync"
+    offset_s: float
+    uncertainty_ms: float
+    """Half the round trip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(Event):
+    """The call is being hung up by the callee or was hung up by the other side."""
+
+    type: ClassVar[str] = "hang_up"
+    cause: EndCause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFailed(Event):
+    """An error ended the call."""
+
+    type: ClassVar[str] = "call_failed"
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Event):
+    """Last line of every dialled call that was not killed."""
+
+    type: ClassVar[str] = "ended"
+    outcome: Outcome
+    cause: EndCause
+    reason: str = ""
+
+
+def _subclasses() -> dict[str, type[Event]]:
+    return {cls.type: cls for cls in Event.__subclasses__()}
+
+
+def encode(event: Event) -> str:
+    """One line of JSON, without the newline. Floats are rounded to microseconds."""
+    body = {"type": event.type, **{f.name: getattr(event, f.name) for f in dataclasses.fields(event)}}
+    return json.dumps({k: round(v, 6) if isinstance(v, float) else v for k, v in body.items()}, separators=(",", ":"))
+
+
+def decode(line: str) -> Event | None:
+    """The event of one line; None for a type that this version does not know.
+
+    Raises ValueError if the line is no JSON object, or lacks a field or has one of the wrong type.
+    """
+    body = json.loads(line)
+    if not isinstance(body, dict) or not isinstance(body.get("type"), str):
+        raise ValueError("expected a JSON object with a type")
+    cls = _subclasses().get(body["type"])
+    if cls is None:
+        return None
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for f in dataclasses.fields(cls):
+        if f.name in body:
+            values[f.name] = _convert(body[f.name], hints[f.name], f"{body['type']}.{f.name}")
+        elif f.default is dataclasses.MISSING:
+            raise ValueError(f"{body['type']}.{f.name} is missing")
+    return cls(**values)
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        if value is None and type(None) in get_args(hint):
+            return None
+        (hint,) = (a for a in get_args(hint) if a is not type(None))
+        return _convert(value, hint, where)
+    if origin is Literal:
+        if value in get_args(hint):
+            return value
+        raise ValueError(f"{where}: expected one of {get_args(hint)}, found {value!r}")
+    if origin is Mapping:
+        if isinstance(value, dict):
+            return value
+        raise ValueError(f"{where}: expected an object, found {value!r}")
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is hint:
+        return value
+    raise ValueError(f"{where}: expected {hint.__name__}, found {value!r}")

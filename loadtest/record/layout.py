@@ -1,0 +1,90 @@
+"""Where things are in a results folder. The public contract is described in docs/results.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CallFolder", "RunFolder"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFolder:
+    """`calls/<call_id>/`."""
+
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def pcm(self) -> Path:
+        return self.path / "audio.pcm"
+
+    @property
+    def flac(self) -> Path:
+        return self.path / "audio.flac"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`results/<utc>-<scenario>-<4 hex>/`."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def run_json(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def scenario(self) -> Path:
+        return self.path / "scenario.yaml"
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.parquet"
+
+    @property
+    def health(self) -> Path:
+        """Raw samples of processes and machine, JSON lines."""
+        return self.path / "health.jsonl"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def truth(self) -> Path:
+        """The simulator's own log. Never read by `measure`."""
+        return self.path / "truth"
+
+    @property
+    def probe(self) -> Path:
+        """The probes' local files until they are merged into the calls' events."""
+        return self.path / "probe"
+
+    @property
+    def tables(self) -> Path:
+        return self.path / "tables"
+
+    @property
+    def summary_json(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def summary_md(self) -> Path:
+        return self.path / "summary.md"
+
+    def call(self, call_id: str) -> CallFolder:
+        return CallFolder(self.path / "calls" / call_id)
+
+    def warmup(self, call_id: str) -> CallFolder:
+        return CallFolder(self.path / "warmup" / call_id)
+
+    def table(self, name: str) -> Path:
+        return self.tables / f"{name}.parquet"

@@ -1,0 +1,154 @@
+"""The tables of a run: their columns, types and meaning. Public contract; docs/results.md is written from here.
+
+Seconds are from the run's start; names that end in _ms are milliseconds. A null means: not known, or did not happen.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from loadtest.errors import RecordError
+from loadtest.record.writer import write_atomically
+
+__all__ = ["TABLES", "read_table", "write_table"]
+
+_S: Final = pl.Float64
+_LEAD: Final = {"run_id": pl.String, "call_id": pl.String, "arm": pl.String, "block": pl.Int32, "slot": pl.Int32}
+
+TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
+    # Every planned call has one row, however the run ended.
+    "calls": {
+        **_LEAD,
+        "due_s": _S,
+        "dialled_s": _S,  # null: not dialled
+        "room_s": _S,
+        "dispatched_s": _S,
+        "ringing_s": _S,
+        "answered_s": _S,
+        "agent_joined_s": _S,
+        "track_s": _S,
+        "greeting_s": _S,  # onset of the agent's first speech; null if it did not greet
+        "greeting_latency_ms": _S,  # greeting_s - answered_s
+        "ended_s": _S,
+        "outcome": pl.String,
+        "reason": pl.String,
+        "end_cause": pl.String,
+        "talk_s": _S,  # answered to ended
+        "socket_s": _S,  # connected websocket time between dial and hang-up; null without probe or log
+        "patience_s": _S,
+        "process": pl.String,
+        "valid": pl.Boolean,
+        "invalid_reason": pl.String,
+    },
+    # One row for each utterance of the callee but the goodbye.
+    "turns": {
+        **_LEAD,
+        "turn": pl.Int32,
+        "kind": pl.String,
+        "line": pl.String,
+        "speech_start_s": _S,
+        "speech_end_s": _S,
+        "reply_start_s": _S,
+        "reply_end_s": _S,
+        "latency_ms": _S,
+        "outcome": pl.String,  # answered | no_reply | talked_over
+        "lost": pl.Boolean,  # script turns: no reply before its re-prompt had ended, or within reply_limit
+        "truncated": pl.Boolean,
+        "disputed": pl.Boolean,
+        "reprompts": pl.Int32,
+        "stop_ms": _S,
+        "connection_id": pl.String,
+        "close_id": pl.String,
+        "valid": pl.Boolean,
+        "invalid_reason": pl.String,
+    },
+    "gaps": {
+        **_LEAD,
+        "turn": pl.Int32,
+        "kind": pl.String,  # dead_air | mid_reply
+        "start_s": _S,
+        "end_s": _S,
+        "gap_ms": _S,
+        "excess_ms": _S,
+        "patience_s": _S,
+        "censored": pl.Boolean,
+        "cause": pl.String,  # ws_close goaway refused stall empty_turn slow agent tester unknown
+        "close_id": pl.String,
+        "lost_turn": pl.Boolean,
+        "resumed_over_callee": pl.Boolean,
+        "evidence": pl.String,  # probe | agent_log | acoustic
+    },
+    "connections": {
+        **_LEAD,
+        "connection_id": pl.String,  # <call_id>/<n>
+        "n": pl.Int32,
+        "opened_s": _S,
+        "setup_ms": _S,
+        "closed_s": _S,
+        "end": pl.String,  # hangup | close | goaway | refused | run_end
+        "resumed": pl.Boolean,
+        "evidence": pl.String,
+    },
+    "closes": {
+        **_LEAD,
+        "close_id": pl.String,  # <call_id>/close-<n>
+        "connection_id": pl.String,
+        "at_s": _S,
+        "at_uncertainty_ms": _S,
+        "code": pl.Int32,
+        "reason": pl.String,
+        "side": pl.String,  # server | client | none | unknown
+        "phase": pl.String,  # setup | idle | callee_speaking | awaiting_reply | replying | tool
+        "http_status": pl.Int32,
+        "connection_age_s": _S,
+        "session_age_s": _S,
+        "reconnect_ms": _S,
+        "resumed": pl.Boolean,
+        "recovered": pl.Boolean,
+        "audible": pl.Boolean,
+        "evidence": pl.String,
+    },
+    "health": {
+        "t_s": _S,
+        "process": pl.String,
+        "cpu": _S,
+        "cpu_stall": _S,
+        "loop_lag_ms": _S,
+        "late_frames": pl.Int32,
+        "calls_active": pl.Int32,
+        "calls_planned": pl.Int32,
+    },
+}
+
+
+def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows of table `name`, in the order given; the same rows give the same bytes.
+
+    Raises ValueError if a row has a column that the table has not; columns that a row lacks are null.
+    """
+    schema = TABLES[name]
+    listed = list(rows)
+    strange = {key for row in listed for key in row} - set(schema)
+    if strange:
+        raise ValueError(f"{name} has no column {', '.join(sorted(strange))}")
+    frame = pl.DataFrame([{c: row.get(c) for c in schema} for row in listed], schema=dict(schema), orient="row")
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", statistics=True)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_table(path: Path, name: str) -> pl.DataFrame:
+    """Read table `name`; columns that a later version added are left out. Raises RecordError."""
+    try:
+        frame = pl.read_parquet(path)
+        return frame.select([pl.col(c).cast(t) for c, t in TABLES[name].items()])
+    except (OSError, pl.exceptions.PolarsError) as e:
+        raise RecordError(
+            f"{path}: cannot be read as table {name}: {e}",
+            remedy="Rebuild the tables from the raw record: `loadtest measure RUN`.",
+        ) from e

@@ -1,0 +1,77 @@
+"""Appending events as they happen, and replacing whole files atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from loadtest.errors import RecordError
+from loadtest.record.events import Event, encode
+
+__all__ = ["EventWriter", "JsonLines", "write_atomically", "write_json"]
+
+
+class JsonLines:
+    """An append-only file of JSON lines; every line reaches the operating system before `write` returns.
+
+    A process that is killed loses at most the line that it was writing. Raises RecordError if the folder cannot be
+    written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab", buffering=0)
+        except OSError as e:
+            raise _unwritable(path, e) from e
+
+    def write(self, line: str) -> None:
+        try:
+            self._file.write(line.encode() + b"\n")
+        except OSError as e:
+            raise _unwritable(self._path, e) from e
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+class EventWriter(JsonLines):
+    """A call's events.jsonl."""
+
+    def add(self, event: Event) -> None:
+        self.write(encode(event))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`; readers see the old file or the new one, never a part. Raises RecordError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as e:
+        temporary.unlink(missing_ok=True)
+        raise _unwritable(path, e) from e
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """`write_atomically` of readable JSON, keys in the order given."""
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def _unwritable(path: Path, e: OSError) -> RecordError:
+    return RecordError(
+        f"{path}: cannot be written: {e.strerror or e}",
+        remedy="Check that the results folder exists, is writable and that the disk is not full.",
+    )
