@@ -1,0 +1,106 @@
+"""The command line: what each command is called, how errors reach the user, and the exit code.
+
+Each command lives in a module of its own that is imported only when the command is used, so that `loadtest --help` and
+shell completion stay quick. A command returns an `ExitCode`, or None for OK.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from importlib.metadata import version
+from typing import NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+from loadtest.errors import ExitCode, LoadtestError
+
+__all__ = ["cli", "main"]
+
+# Name: where the click command is, and what the list of commands says of it.
+COMMANDS = {
+    "run": ("loadtest.cli.run:run", "Dial the calls of a scenario, measure them, report."),
+    "validate": ("loadtest.cli.validate:validate", "Check a scenario and all that it names."),
+    "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
+    "measure": ("loadtest.cli.measure:measure", "Rebuild the tables of a run from its recording."),
+    "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),
+}
+
+EPILOG = """\b
+Shell completion, for bash (zsh and fish likewise):
+  eval "$(_LOADTEST_COMPLETE=bash_source loadtest)"
+
+\b
+Exit codes:
+  0    fine
+  1    the tool failed
+  2    usage or scenario error
+  3    the measurement is invalid
+  4    a threshold or guardrail failed, or an arm is inferior
+  5    inconclusive (with --require-verdict)
+  130  interrupted; results are kept
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [
+            CompletionItem(name, help=short_help)
+            for name, (_, short_help) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("loadtest"), prog_name="loadtest")
+def cli() -> None:
+    """Dial synthetic outbound calls into LiveKit rooms and measure what the person called would hear."""
+
+
+def main() -> NoReturn:
+    """The console script."""
+    try:
+        result = cli.main(prog_name="loadtest", standalone_mode=False)
+    except LoadtestError as error:
+        _complain(error.message)
+        click.echo(f"  {error.remedy}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # the last boundary: what nobody foresaw still gets a sentence
+        _complain(f"this is a bug: {type(error).__name__}: {error}")
+        if os.environ.get("LOADTEST_DEBUG"):
+            traceback.print_exc()
+        else:
+            click.echo("  Set LOADTEST_DEBUG=1 to see where, and report it with what you ran.", err=True)
+        sys.exit(ExitCode.TOOL_FAILED)
+    sys.exit(result if isinstance(result, int) else ExitCode.OK)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"{click.style('loadtest:', fg='red', bold=True)} {message}", err=True)

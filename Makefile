@@ -1,0 +1,56 @@
+# Needs python3.11 (with venv), make and git; everything else is fetched once, into this folder and the user's cache.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3.11
+UV_PIN := 0.13.9
+# uv from PATH if it runs (a shim may not), else our own.
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
+BIN := .venv/bin
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+unexport VIRTUAL_ENV
+
+.PHONY: help
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: peak
+peak: server ## set up, then compare two endpoints under a peak of outbound calls
+	$(BIN)/loadtest run scenarios/peak.yaml
+
+.PHONY: test
+test: check server ## set up, then check and test everything but the slow simulations
+	$(BIN)/pytest
+
+.PHONY: check
+check: .venv/.synced ## lint, formatting, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: slow
+slow: server ## the simulations that take minutes
+	$(BIN)/pytest -m slow tests/slow
+
+.PHONY: clean
+clean: ## remove what these targets made, except results/
+	rm -rf .venv .uv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find loadtest probe tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Quick when there is nothing to do, and only it knows whether there is.
+.PHONY: server
+server: .venv/.synced
+	$(BIN)/loadtest stack install
+
+.venv/.synced: pyproject.toml probe/pyproject.toml uv.lock $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --python $(PYTHON)
+	@touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_PIN)
+	@touch $@
