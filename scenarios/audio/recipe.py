@@ -9,7 +9,6 @@ Needs espeak-ng 1.51 on PATH (Debian, Ubuntu: apt install espeak-ng); other vers
 from __future__ import annotations
 
 import io
-import itertools
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from loadtest.audio.edges import speech_segments
 from loadtest.audio.p56 import active_level_dbfs
 
 RATE = 16_000
@@ -27,7 +27,6 @@ LEAD_IN_S = 0.1
 TAIL_S = 0.05
 ACTIVE_LEVEL_DBFS = -20.0
 HIGHEST_PEAK = 0.89  # -1 dBFS
-QUIET_DB = -32.0  # to the active level; softer sound at the ends of a line is not part of it
 LONGEST_PAUSE_S = 0.18  # some endpoints would take a longer one for the end of the turn, halfway through the line
 
 
@@ -47,7 +46,9 @@ ELDERLY = "en-us+m7"
 
 UTTERANCES = (
     # appointment.yaml
-    Utterance("book-appointment", "Hello, yes, speaking. I would like to book an appointment for Tuesday.", WOMAN),
+    Utterance(
+        "book-appointment", "Hello, yes, speaking. I would like to book an appointment for Tuesday, please.", WOMAN
+    ),
     Utterance("morning-or-afternoon", "Do you have anything in the morning, or only in the afternoon?", WOMAN),
     Utterance("yes-please", "Yes, please.", WOMAN),
     Utterance("how-much", "And how much is that going to cost?", WOMAN),
@@ -64,7 +65,9 @@ UTTERANCES = (
     Utterance("bye", "Okay, bye.", MAN),
     # further voices, for scripts of one's own
     Utterance("not-interested", "I am not interested, thanks.", SCOT, 175),
-    Utterance("call-back-tomorrow", "I am driving just now. Could you call me back tomorrow, after ten?", SCOT, 175),
+    Utterance(
+        "call-back-tomorrow", "I am driving just now. Could you call me back tomorrow, some time after ten?", SCOT, 175
+    ),
     Utterance("please-repeat", "Pardon? Could you say that again, a little slower?", ELDERLY, 140, 35),
     Utterance("yes", "Yes.", ELDERLY, 130, 35),
 )
@@ -77,12 +80,10 @@ def render(utterance: Utterance) -> bytes:
     # The header that espeak-ng writes to a pipe gives no length: take the samples by position.
     rate = int.from_bytes(spoken[24:28], "little")
     voice = np.frombuffer(spoken[44 : len(spoken) - len(spoken) % 2], dtype="<i2").astype(np.float64) / 32768.0
-    resampled = np.asarray(soxr.resample(voice, rate, RATE))
-    level = active_level_dbfs(as_int16(resampled), RATE)
+    speech = in_one_breath(np.asarray(soxr.resample(voice, rate, RATE)))
+    level = active_level_dbfs(as_int16(speech), RATE)
     if level is None:
         raise SystemExit(f"{utterance.name}: espeak-ng made no speech of it")
-    speech = in_one_breath(resampled, 10 ** ((level + QUIET_DB) / 20))
-    level = active_level_dbfs(as_int16(speech), RATE) or level
     gain = min(10 ** ((ACTIVE_LEVEL_DBFS - level) / 20), HIGHEST_PEAK / float(np.abs(speech).max()))
     padded = np.concatenate((np.zeros(round(LEAD_IN_S * RATE)), speech * gain, np.zeros(round(TAIL_S * RATE))))
     out = io.BytesIO()
@@ -90,16 +91,17 @@ def render(utterance: Utterance) -> bytes:
     return out.getvalue()
 
 
-def in_one_breath(samples: npt.NDArray[np.float64], quiet: float) -> npt.NDArray[np.float64]:
-    """Without silence at either end, and with the middle of long pauses cut out. quiet: amplitude, of full scale."""
-    heard = np.flatnonzero(np.abs(samples) > quiet)
-    keep = np.zeros(len(samples), dtype=bool)
-    keep[heard[0] : heard[-1] + 1] = True
-    most = round(LONGEST_PAUSE_S * RATE)
-    for before, after in itertools.pairwise(heard):
-        if after - before > most:
-            keep[before + most // 2 : after - (most - most // 2)] = False
-    return samples[keep]
+def in_one_breath(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From the first sample of speech to the last, with the middle of long pauses cut out."""
+    segments = speech_segments(as_int16(samples), RATE, min_gap_ms=1000.0 * LONGEST_PAUSE_S)
+    half = round(LONGEST_PAUSE_S * RATE / 2)
+    starts = [round(segment.start_s * RATE) for segment in segments]
+    ends = [round(segment.end_s * RATE) for segment in segments]
+    pieces = [
+        samples[start - (half if n > 0 else 0) : end + (half if n < len(segments) - 1 else 0)]
+        for n, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+    return np.concatenate(pieces)
 
 
 def as_int16(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:

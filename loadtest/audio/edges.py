@@ -1,0 +1,155 @@
+"""Where speech begins and ends in a channel: the offline detector that every reported latency and gap rests on.
+
+Speech lasts from the first sample whose trailing 10 ms exceed the threshold (that sample completes the window, so an
+abrupt beginning is found to the sample) to the last one whose leading 10 ms do. The threshold is the active speech
+level (ITU-T P.56) of the whole channel minus 30 dB, but never within NOISE_MARGIN_DB of the noise. What exceeds it is
+speech only if it also comes near the active level for long enough; clicks, comfort noise and near-zero audio do not.
+The decision waits for that evidence, the edge is dated back to the first sample.
+
+Energies are sums of integers, hence exact: the same samples give the same edges on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.audio.p56 import FULL_SCALE, active_level_dbfs
+
+__all__ = ["ANALYSIS_VERSION", "Segment", "speech_segments"]
+
+ANALYSIS_VERSION = 1
+"""Raised whenever the same audio may give other edges than before; figures of different versions are not compared."""
+
+WINDOW_S = 0.01
+BELOW_ACTIVE_DB = 30.0
+LOWEST_THRESHOLD_DBFS = -60.0
+"""Nothing softer is ever speech, however quiet the channel."""
+
+EVIDENCE_BELOW_ACTIVE_DB = 15.0
+LOWEST_EVIDENCE_DBFS = -50.0
+EVIDENCE_S = 0.06
+"""Time above the evidence level that makes a segment speech."""
+
+NOISE_MARGIN_DB = 6.0
+NOISE_GUARD_S = 0.2
+"""Noise is measured this far from anything that could be speech (the hangover of P.56), ..."""
+NOISE_LEAST_S = 0.3
+"""... and only where there is this much of it."""
+
+CLOSURE_S = 0.05
+"""A stop consonant is silent for about as long: what stands this close together is one sound, ..."""
+BLIP_S = 0.015
+"""... and a sound shorter than this is a click that must not extend the speech beside it."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech, in seconds from the channel's first sample; `end_s` is exclusive."""
+
+    start_s: float
+    end_s: float
+    level_dbfs: float
+    """RMS level from start to end; 0 dBFS is a full-scale square wave."""
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+_Runs = npt.NDArray[np.int64]  # shape (n, 2): first sample, one past the last
+
+
+def speech_segments(samples: npt.NDArray[np.int16], rate: int, *, min_gap_ms: float = 200.0) -> tuple[Segment, ...]:
+    """The speech in one channel (int16, `rate` in Hz), in order; silences up to `min_gap_ms` are inside a segment.
+
+    Empty if the channel holds no speech. Pass a whole call: the active speech level is taken over all of it.
+    """
+    heard = samples != 0
+    if not heard.any():
+        return ()
+    # From the first sample that is not zero, so that silence added in front moves the edges and changes nothing else.
+    offset = int(heard.argmax())
+    channel = samples[offset : len(samples) - int(heard[::-1].argmax())]
+    active = active_level_dbfs(channel, rate)
+    if active is None:
+        return ()
+    noise = _noise_dbfs(channel, rate, active)
+    threshold = max(active - BELOW_ACTIVE_DB, noise + NOISE_MARGIN_DB, LOWEST_THRESHOLD_DBFS)
+    evidence = max(active - EVIDENCE_BELOW_ACTIVE_DB, threshold, LOWEST_EVIDENCE_DBFS)
+
+    sounds = _merge(_runs_above(channel, rate, threshold), round(CLOSURE_S * rate))
+    sounds = sounds[sounds[:, 1] - sounds[:, 0] >= round(BLIP_S * rate)]
+    candidates = _merge(sounds, round(min_gap_ms * rate / 1000.0))
+    loud = _runs_above(channel, rate, evidence)
+    enough = _covered(loud, candidates) >= round(EVIDENCE_S * rate)
+    return tuple(
+        Segment((offset + start) / rate, (offset + end) / rate, _level_dbfs(channel[start:end]))
+        for start, end in candidates[enough].tolist()
+    )
+
+
+def _runs_above(channel: npt.NDArray[np.int16], rate: int, threshold_dbfs: float) -> _Runs:
+    """Stretches in which the sliding 10 ms RMS exceeds the threshold, without the window's own length."""
+    window = round(WINDOW_S * rate)
+    limit = window * FULL_SCALE**2 * 10.0 ** (threshold_dbfs / 10.0)
+    closed = np.concatenate((channel, np.zeros(window, dtype=np.int16)))  # the last stretch ends as well
+    flips = []
+    above_before = np.zeros(1, dtype=bool)
+    for start in range(0, len(closed), _CHUNK):
+        # sums[i + window] - sums[i] is the energy of the window whose last sample is start + i
+        lead = min(start, window - 1)
+        wide = closed[start - lead : start + _CHUNK].astype(np.int64)
+        sums = np.concatenate((np.zeros(window - lead, dtype=np.int64), np.cumsum(wide * wide)))
+        above = np.concatenate((above_before, sums[window:] - sums[:-window] > limit))
+        flips.append(np.flatnonzero(above[1:] != above[:-1]) + start)
+        above_before = above[-1:]
+    edges = np.concatenate(flips)
+    # The trailing window exceeds the threshold until it has left the sound, window - 1 samples after the leading one.
+    runs = np.stack((edges[::2], edges[1::2] - (window - 1)), axis=1)
+    return runs[runs[:, 1] > runs[:, 0]]
+
+
+def _merge(runs: _Runs, most_between: int) -> _Runs:
+    """Runs with at most `most_between` samples between them become one."""
+    if len(runs) == 0:
+        return runs
+    apart = np.flatnonzero(runs[1:, 0] - runs[:-1, 1] > most_between)
+    first, last = np.concatenate(([0], apart + 1)), np.concatenate((apart, [len(runs) - 1]))
+    return np.stack((runs[first, 0], runs[last, 1]), axis=1)
+
+
+def _covered(parts: _Runs, wholes: _Runs) -> npt.NDArray[np.int64]:
+    """For each whole the samples covered by parts that begin in it."""
+    covered = np.concatenate(([0], np.cumsum(parts[:, 1] - parts[:, 0])))
+    before = np.searchsorted(parts[:, 0], wholes)
+    return covered[before[:, 1]] - covered[before[:, 0]]
+
+
+def _noise_dbfs(channel: npt.NDArray[np.int16], rate: int, active_dbfs: float) -> float:
+    """Median 10 ms level of what is well away from any speech; minus infinity if that is zero, or too little."""
+    frame = round(WINDOW_S * rate)
+    count = len(channel) // frame
+    if count == 0:
+        return -math.inf
+    power = np.empty(count, dtype=np.int64)
+    for start in range(0, count, _CHUNK // frame):
+        wide = channel[start * frame : min(count, start + _CHUNK // frame) * frame].astype(np.int64)
+        power[start : start + len(wide) // frame] = (wide * wide).reshape(-1, frame).sum(axis=1)
+    loud = power > frame * FULL_SCALE**2 * 10.0 ** ((active_dbfs - EVIDENCE_BELOW_ACTIVE_DB) / 10.0)
+    guard = round(NOISE_GUARD_S / WINDOW_S)
+    seen = np.concatenate((np.zeros(guard + 1, dtype=np.int64), np.cumsum(loud)))
+    seen = np.concatenate((seen, np.full(guard, seen[-1])))
+    quiet = np.sort(power[seen[2 * guard + 1 :] == seen[: -2 * guard - 1]])
+    median = int(quiet[len(quiet) // 2]) if len(quiet) >= NOISE_LEAST_S / WINDOW_S else 0
+    return 10.0 * math.log10(median / (frame * FULL_SCALE**2)) if median else -math.inf
+
+
+def _level_dbfs(samples: npt.NDArray[np.int16]) -> float:
+    wide = samples.astype(np.int64)
+    return 10.0 * math.log10(int(np.dot(wide, wide)) / (len(samples) * FULL_SCALE**2))
