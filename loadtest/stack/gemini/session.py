@@ -1,0 +1,336 @@
+"""One Live session on one connection, as a state machine without I/O: messages and the time go in, actions come out."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from loadtest.scenario.endpoint import Api, EndpointProfile
+from loadtest.stack.gemini import messages, plan
+from loadtest.stack.gemini.arrival import ArrivalClock
+from loadtest.stack.gemini.detector import RATE, SpeechDetector, SpeechEnd, SpeechStart
+from loadtest.stack.gemini.draws import Draws, delay_s
+from loadtest.stack.gemini.hazards import Hazards
+from loadtest.stack.gemini.plan import Close, Step
+from loadtest.stack.gemini.recordings import Recordings
+
+__all__ = ["Action", "CallState", "Phase", "Send", "Session", "Snapshot", "Truth"]
+
+Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
+
+# A pause longer than this counts as the end of speech for the phase, before end-pointing has decided.
+PAUSE_MS = 250
+# How long the truth about a speech end waits for later chunks to settle the arrival clock.
+SETTLE_S = 0.15
+IDLE_POLL_S = 0.2
+NEVER_MS = 10**9
+CANCELLED = "The operation was cancelled."
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this as one binary frame."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Write this line of the ground truth. Times in `fields` are monotonic seconds."""
+
+    type: str
+    fields: dict[str, Any]
+
+
+Action = Send | Truth | Close
+
+
+@dataclass(slots=True)
+class CallState:
+    """What the simulator knows of a call across its connections. Counts only rise, so no draw is made twice."""
+
+    call_id: str | None
+    key: str
+    """Names the call's random streams."""
+    connections: int = 0
+    turns: int = 0
+    """Utterances of the caller so far."""
+    asked: int = 0
+    """Replies asked for by the client so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a resumption handle restores: the state when it was issued."""
+
+    call: CallState
+    model_turns: int
+
+
+@dataclass(slots=True)
+class _Turn:
+    number: int
+    kind: Literal["reply", "greeting"]
+    interrupting: bool
+    begun_s: float
+    heard_s: float
+    steps: deque[Step]
+    audio_ms: float = 0.0
+    parts: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """A session whose setup was accepted. Every method takes the monotonic time and returns what to do, in order.
+
+    issue: stores a snapshot and returns its handle.
+    """
+
+    profile: EndpointProfile
+    api: Api
+    setup: messages.Setup
+    recordings: Recordings
+    draws: Draws
+    hazards: Hazards
+    call: CallState
+    issue: Callable[[Snapshot], str]
+    model_turns: int = 0
+    """Turns of the model in the context; without any, a reply that is asked for is a greeting."""
+    over: bool = False
+    _turn: _Turn | None = None
+    _samples: int = 0
+    _heard_from: int = 0
+    _interrupting: bool = False
+    _out: list[Action] = field(default_factory=list)
+    _due: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
+    _order: itertools.count[int] = field(default_factory=itertools.count)
+    _unsettled: list[tuple[int, SpeechEnd, float]] = field(default_factory=list)
+    _arrival: ArrivalClock = field(default_factory=lambda: ArrivalClock(RATE))
+    _detector: SpeechDetector = field(init=False)
+
+    def __post_init__(self) -> None:
+        silence_ms = NEVER_MS if self.setup.manual_activity else self.profile.end_of_speech_silence_ms
+        self._detector = SpeechDetector(silence_ms)
+
+    @property
+    def phase(self) -> Phase:
+        """What is going on, as the endpoint sees it."""
+        if self._detector.speaking and self._detector.silence_ms < PAUSE_MS:
+            return "callee_speaking"
+        if self._turn is not None and self._turn.parts:
+            return "replying"
+        return "awaiting_reply" if self._turn is not None or self._detector.speaking else "idle"
+
+    @property
+    def next_due(self) -> float | None:
+        """When `on_time` wants to be called next, if ever."""
+        times = [self._due[0][0]] if self._due else []
+        if self._turn is not None and self._turn.steps:
+            times.append(self._turn.begun_s + self._turn.steps[0].at_s)
+        return min(times, default=None) if not self.over else None
+
+    def opened(self, now: float) -> list[Action]:
+        """Setup is complete."""
+        self._send(messages.setup_complete())
+        self._truth("setup_complete")
+        self._offer_handle()
+        left_s = self.profile.go_away_time_left_s
+        self._at(now + self.profile.connection_limit_s - left_s, lambda at: self._go_away(left_s))
+        self._at(now + self.profile.connection_limit_s, lambda at: self._close(Close(1000, CANCELLED)))
+        for age_s, fault, strike in self.hazards.strikes():
+            self._at(now + age_s, self._striker(fault.fault, strike.close, strike.idle_only))
+        return self._flush()
+
+    def on_message(self, message: messages.ClientMessage, now: float) -> list[Action]:
+        """A message of the client."""
+        if self.over:
+            return []
+        match message:
+            case messages.Audio(samples):
+                self._samples += samples.size
+                self._arrival.add(now, self._samples)
+                for edge in self._detector.feed(samples):
+                    self._on_edge(edge, now)
+            case messages.Activity(starts=True):
+                self._heard_from = self._samples
+                self._interrupt(caller=True)
+            case messages.Activity(starts=False):
+                self._on_activity_end(now)
+            case messages.Content(model_turns, turn_complete):
+                self.model_turns += model_turns
+                if turn_complete:
+                    self._on_asked(now)
+            case messages.Setup():
+                self._close(Close(1007, messages.INVALID_ARGUMENT))
+            case messages.Invalid(reason):
+                self._close(Close(1007, reason))
+            case messages.Other():
+                pass
+        return self._flush()
+
+    def on_time(self, now: float) -> list[Action]:
+        """Does everything that is due."""
+        while not self.over and self._due and self._due[0][0] <= now:
+            heapq.heappop(self._due)[2](now)
+        while not self.over and (turn := self._turn) and turn.steps and turn.begun_s + turn.steps[0].at_s <= now:
+            self._take(turn, turn.steps.popleft(), now)
+        return self._flush()
+
+    def closed_by_client(self, code: int, reason: str) -> list[Action]:
+        """The client has closed, or is gone (1006)."""
+        if not self.over:
+            self._end(code, reason, "none" if code == 1006 else "client")
+        return self._flush()
+
+    # The caller
+
+    def _on_edge(self, edge: SpeechStart | SpeechEnd, now: float) -> None:
+        if isinstance(edge, SpeechStart):
+            self._truth("caller_speech_start", at_s=self._arrival.at(edge.at_sample))
+            if not self.setup.manual_activity:
+                self._interrupt(caller=True)
+        else:
+            self._on_speech_end(edge, now)
+
+    def _on_activity_end(self, now: float) -> None:
+        edge = self._detector.finish()
+        if edge is None and self.setup.manual_activity and self._samples:
+            edge = SpeechEnd(self._heard_from, self._samples)
+        if edge is not None:
+            self._on_speech_end(edge, now)
+
+    def _on_speech_end(self, edge: SpeechEnd, now: float) -> None:
+        self.call.turns += 1
+        self._unsettled.append((self.call.turns, edge, now))
+        self._at(now + SETTLE_S, lambda at: self._settle())
+        seconds = (edge.at_sample - edge.start_sample) / RATE
+        # The simulator recognises nothing: the transcription says what it knows.
+        heard = ("Utterance", f" {self.call.turns},", f" {seconds:.1f} seconds.")
+        rng = self.draws.stream("reply", self.call.turns)
+        self._begin("reply", rng, now, heard_s=seconds, heard=heard if self.setup.transcribe_input else ())
+
+    def _settle(self) -> None:
+        for turn, edge, detected_s in self._unsettled:
+            self._truth("caller_speech_end", turn=turn, at_s=self._arrival.at(edge.at_sample), detected_s=detected_s)
+        self._unsettled.clear()
+
+    # The model
+
+    def _on_asked(self, now: float) -> None:
+        self._interrupt(caller=False)
+        self.call.asked += 1
+        kind: Literal["reply", "greeting"] = "reply" if self.model_turns else "greeting"
+        self._begin(kind, self.draws.stream("asked", self.call.asked), now, heard_s=0.0, heard=())
+
+    def _begin(
+        self, kind: Literal["reply", "greeting"], rng: Any, now: float, *, heard_s: float, heard: tuple[str, ...]
+    ) -> None:
+        delay = delay_s(self.profile.reply_delay, rng)
+        recording = rng.choice(self.recordings.greetings if kind == "greeting" else self.recordings.replies)
+        steps = plan.reply_plan(
+            recording,
+            delay,
+            self.profile.send_speed,
+            heard=heard,
+            transcribe_output=self.setup.transcribe_output,
+        )
+        steps = self.hazards.changed(steps, self.call.turns)
+        self._turn = _Turn(self.call.turns, kind, self._interrupting, now, heard_s, deque(steps))
+        self._interrupting = False
+        self._offer_handle()
+
+    def _take(self, turn: _Turn, step: Step, now: float) -> None:
+        match step.what:
+            case plan.Say(payload):
+                self._send(payload)
+            case plan.AudioPart(payload, audio_ms):
+                if not turn.parts:
+                    self._truth(
+                        "reply_started", turn=turn.number, at_s=now, kind=turn.kind, interrupting=turn.interrupting
+                    )
+                turn.parts += 1
+                turn.audio_ms += audio_ms
+                self._send(payload)
+            case plan.GenerationComplete():
+                self._send(messages.generation_complete())
+                self._truth("generation_complete", turn=turn.number)
+            case plan.TurnComplete(reason):
+                self._send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000, reason))
+                self._finish_turn()
+                self._truth("turn_complete", turn=turn.number)
+                self._offer_handle()
+            case plan.Mark(fault):
+                self._truth("fault", fault=fault, phase=self.phase, turn=turn.number)
+            case Close() as close:
+                self._close(close)
+
+    def _interrupt(self, *, caller: bool) -> None:
+        """Drops the turn in progress, by speech of the caller or by a new request of the client."""
+        if (turn := self._turn) is None:
+            return
+        self._interrupting = turn.parts > 0
+        self._send(messages.interrupted())
+        self._send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000))
+        self._finish_turn()
+        self._truth("interrupted", turn=turn.number, by="caller" if caller else "client")
+        self._truth("turn_complete", turn=turn.number)
+        self._offer_handle()
+
+    def _finish_turn(self) -> None:
+        if (turn := self._turn) is None:
+            return
+        if turn.parts:
+            self.model_turns += 1
+            self._truth("reply_audio_sent", turn=turn.number, audio_ms=round(turn.audio_ms, 3), parts=turn.parts)
+        self._turn = None
+
+    # The connection
+
+    def _offer_handle(self) -> None:
+        """The Gemini API gives no handle while it generates; Vertex AI always does."""
+        if self.setup.resumption:
+            generating = self.api == "gemini" and self._turn is not None
+            handle = None if generating else self.issue(Snapshot(self.call, self.model_turns))
+            self._send(messages.resumption_update(handle))
+
+    def _go_away(self, time_left_s: float) -> None:
+        self._send(messages.go_away(time_left_s))
+        self._truth("go_away", time_left_s=time_left_s)
+
+    def _striker(self, fault: str, close: Close, idle_only: bool) -> Callable[[float], None]:
+        def strike(now: float) -> None:
+            if idle_only and self.phase != "idle":
+                self._at(now + IDLE_POLL_S, strike)
+                return
+            self._truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
+            self._close(close)
+
+        return strike
+
+    def _close(self, close: Close) -> None:
+        self._end(close.code or 1006, close.reason, "server" if close.code else "none")
+        self._out.append(close)
+
+    def _end(self, code: int, reason: str, side: str) -> None:
+        phase = self.phase
+        self._settle()
+        self._finish_turn()
+        self._truth("closed", code=code, reason=reason, side=side, phase=phase, http_status=None)
+        self.over = True
+
+    def _at(self, when: float, what: Callable[[float], None]) -> None:
+        heapq.heappush(self._due, (when, next(self._order), what))
+
+    def _send(self, payload: bytes) -> None:
+        self._out.append(Send(payload))
+
+    def _truth(self, type_: str, **fields: Any) -> None:
+        self._out.append(Truth(type_, fields))
+
+    def _flush(self) -> list[Action]:
+        out, self._out = self._out, []
+        return out
