@@ -1,0 +1,13 @@
+"""What a LiveKit agent carries so that loadtest can tell why the line went silent.
+
+from loadtest_probe import attach
+
+attach(session, ctx.room)  # before session.start
+"""
+
+from __future__ import annotations
+
+from loadtest_probe.probe import attach
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "attach"]

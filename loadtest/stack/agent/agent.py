@@ -1,0 +1,242 @@
+"""The reference agent: what loadtest dials when the user has no agent of their own at hand.
+
+One script, run by path in an interpreter of its own (`python agent.py start`), so that it can live beside other
+generations of the SDK. It imports only the standard library, livekit and loadtest_probe. Each job reads its
+endpoint from the dispatch metadata:
+
+    {"loadtest": {"call_id", "arm", "model", "api": "gemini"|"vertex", "base_url": URL|null, "voice",
+                  "probe_dir": DIR|null, "project", "location"}}      (the last two for Vertex, else their defaults)
+
+Environment: LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, GOOGLE_API_KEY, SSL_CERT_FILE,
+LOADTEST_AGENT_PORT (health endpoint, 0 = any), LOADTEST_AGENT_IDLE_PROCESSES. Logs are JSON lines on stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+# The forkserver would otherwise load turn detection weights (244 MB) that a Gemini agent never uses.
+os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+
+from google.genai import types
+from google.oauth2.credentials import Credentials
+from livekit import rtc
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli, function_tool
+from livekit.plugins import google
+
+from loadtest_probe import attach
+
+AGENT_NAME = "loadtest-reference"
+INSTRUCTIONS = (
+    "You are on the telephone with a customer of a parcel service, whom you have just called about a delivery. "
+    "Greet them first and say why you call. Answer in one or two short sentences. "
+    "Use look_up_parcel when they name a parcel or an order."
+)
+CALL_ACTIVE = "active"
+
+logger = logging.getLogger("loadtest.agent")
+
+
+class MetadataError(ValueError):
+    """The dispatch said too little to know which endpoint to talk to."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What the dispatch metadata says about one call."""
+
+    call_id: str
+    model: str
+    api: str
+    base_url: str | None
+    voice: str
+    probe_dir: str | None
+    project: str
+    location: str
+
+
+def endpoint_from(metadata: str) -> Endpoint:
+    """Read the dispatch metadata. MetadataError when it names no usable endpoint."""
+    try:
+        document = json.loads(metadata)
+        fields = document["loadtest"]
+        api = fields.get("api") or "gemini"
+        if api not in ("gemini", "vertex"):
+            raise MetadataError(f"loadtest.api is {api!r}; expected 'gemini' or 'vertex'")
+        return Endpoint(
+            call_id=str(fields["call_id"]),
+            model=str(fields["model"]),
+            api=api,
+            base_url=fields.get("base_url"),
+            voice=fields.get("voice") or "Zephyr",
+            probe_dir=fields.get("probe_dir"),
+            project=fields.get("project") or document.get("project") or "loadtest",
+            location=fields.get("location") or document.get("location") or "us-central1",
+        )
+    except MetadataError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MetadataError(
+            "the dispatch metadata must be JSON with loadtest.call_id and loadtest.model "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+def realtime_model(endpoint: Endpoint) -> google.realtime.RealtimeModel:
+    """The LiveKit plugin's model for that endpoint, with the call's name on every connection."""
+    key = os.environ.get("GOOGLE_API_KEY", "")
+    options: dict[str, Any] = {
+        "model": endpoint.model,
+        "voice": endpoint.voice,
+        "http_options": types.HttpOptions(
+            base_url=endpoint.base_url, headers={"x-loadtest-call": endpoint.call_id}, timeout=10_000
+        ),
+    }
+    if endpoint.api == "vertex":
+        options |= {"vertexai": True, "project": endpoint.project, "location": endpoint.location}
+        if endpoint.base_url:
+            # A simulated endpoint takes the key as a bearer token; the real one uses the machine's own credentials.
+            options["credentials"] = Credentials(token=key)  # type: ignore[no-untyped-call]
+    else:
+        options["api_key"] = key
+    return google.realtime.RealtimeModel(**options)
+
+
+class ReferenceAgent(Agent):
+    def __init__(self) -> None:
+        super().__init__(instructions=INSTRUCTIONS)
+
+    @function_tool
+    async def look_up_parcel(self, number: str) -> str:
+        """Look up where a parcel is.
+
+        Args:
+            number: The number of the parcel or of the order.
+        """
+        return "The parcel is out for delivery and arrives today between two and four."
+
+
+def new_session(endpoint: Endpoint) -> AgentSession[None]:
+    # Gemini takes the turns; no local voice activity or turn detection model is loaded.
+    return AgentSession(
+        llm=realtime_model(endpoint),
+        vad=None,
+        turn_handling={"turn_detection": "realtime_llm"},
+        user_away_timeout=None,
+    )
+
+
+def prewarm(_: JobProcess) -> None:
+    """Pay before the first call what would block its event loop: imports, schemas, the client, its TLS context.
+
+    A connect to a port where nobody listens goes through all of the client's set-up and stops at the socket.
+    """
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nowhere = Endpoint(
+            call_id="prewarm",
+            model="gemini-3.1-flash-live-preview",
+            api="gemini",
+            base_url=f"https://127.0.0.1:{unused.getsockname()[1]}",
+            voice="Zephyr",
+            probe_dir=None,
+            project="",
+            location="",
+        )
+        plugin_log = logging.getLogger("livekit.plugins.google")
+        plugin_log.disabled = True
+        try:
+            asyncio.run(_rehearse(nowhere))
+        finally:
+            plugin_log.disabled = False
+
+
+async def _rehearse(endpoint: Endpoint) -> None:
+    session = new_session(endpoint)
+    closed = asyncio.Event()
+    session.on("close", lambda _: closed.set())
+    await session.start(ReferenceAgent(), record=False)
+    try:
+        await asyncio.wait_for(closed.wait(), timeout=5)
+    except TimeoutError:
+        await session.aclose()
+
+
+async def picked_up(room: rtc.Room, callee: rtc.RemoteParticipant) -> bool:
+    """Wait until the callee answers. False when they leave, or the room ends, before that."""
+    answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def settle(result: bool) -> None:
+        if not answered.done():
+            answered.set_result(result)
+
+    def look(*_: object) -> None:
+        if callee.attributes.get("sip.callStatus") == CALL_ACTIVE:
+            settle(True)
+
+    def gone(participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == callee.identity:
+            settle(False)
+
+    room.on("participant_attributes_changed", look)
+    room.on("participant_disconnected", gone)
+    room.on("disconnected", lambda *_: settle(False))
+    look()
+    if callee.identity not in room.remote_participants:
+        settle(False)
+    return await answered
+
+
+async def entrypoint(ctx: JobContext) -> None:
+    try:
+        endpoint = endpoint_from(ctx.job.metadata)
+        session = new_session(endpoint)
+    except ValueError as error:  # no metadata, an unknown API, no key
+        logger.error("cannot take this job: %s", error)  # noqa: TRY400  the message says it all
+        ctx.shutdown(reason="unusable dispatch metadata")
+        return
+    ctx.log_context_fields = {"call_id": endpoint.call_id, "room": ctx.job.room.name}
+    attach(session, ctx.room, log_dir=endpoint.probe_dir)
+    # The callee hanging up, and an endpoint that cannot be reached, both close the session; the job ends with it.
+    session.on("close", lambda event: ctx.shutdown(reason=f"session closed: {event.reason.value}"))
+
+    await ctx.connect()
+    # Connecting to the model while it still rings is what makes the greeting quick.
+    await session.start(ReferenceAgent(), room=ctx.room, record=False)
+    callee = await ctx.wait_for_participant(kind=rtc.ParticipantKind.PARTICIPANT_KIND_SIP)
+    if await picked_up(ctx.room, callee):
+        session.generate_reply()
+    else:
+        ctx.shutdown(reason="not answered")
+
+
+def new_server() -> AgentServer:
+    server = AgentServer(
+        setup_fnc=prewarm,
+        # The cap on calls is the tester's; a worker that refuses a dispatch would make agent no-shows of its own.
+        load_fnc=lambda: 0.0,
+        num_idle_processes=int(os.environ.get("LOADTEST_AGENT_IDLE_PROCESSES", "1")),
+        job_memory_warn_mb=0,
+        drain_timeout=2,
+        shutdown_process_timeout=5,
+        session_end_timeout=5,
+        initialize_process_timeout=30,
+        host="127.0.0.1",
+        port=int(os.environ.get("LOADTEST_AGENT_PORT", "0")),
+        http_proxy=None,
+        log_level="INFO",
+    )
+    server.rtc_session(entrypoint, agent_name=AGENT_NAME)
+    return server
+
+
+if __name__ == "__main__":
+    sys.stdout = sys.stderr  # the worker logs to stdout
+    cli.run_app(new_server())

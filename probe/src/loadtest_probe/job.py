@@ -1,0 +1,36 @@
+"""What the LiveKit job around the session says about the call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["call_id", "current_job", "room_name"]
+
+
+def current_job() -> Any | None:
+    """The running livekit.agents JobContext; None outside of a job."""
+    try:
+        from livekit.agents import get_job_context  # noqa: PLC0415  not a dependency: there or not
+
+        return get_job_context()
+    except Exception:
+        return None
+
+
+def call_id(job: Any | None) -> str | None:
+    """The tester's name of the call, from the dispatch metadata."""
+    try:
+        name = json.loads(job.job.metadata)["loadtest"]["call_id"]  # type: ignore[union-attr]
+    except Exception:
+        return None
+    return name if isinstance(name, str) and name else None
+
+
+def room_name(job: Any | None, room: Any) -> str | None:
+    """The room's name, also before the room is connected."""
+    for holder in (room, getattr(getattr(job, "job", None), "room", None)):
+        name = getattr(holder, "name", None)
+        if isinstance(name, str) and name:
+            return name
+    return None

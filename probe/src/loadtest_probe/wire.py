@@ -1,0 +1,306 @@
+"""The probe's wire schema: what an agent tells the tester, one JSON object a message.
+
+The agent sends these on the reliable data topic `TOPIC`, and appends the same lines to a JSONL file when it was
+given a folder. Every message carries {"v", "seq", "t", "type"} and the fields of its type:
+
+    v     version of this schema (1)
+    seq   counts from 0 in each session; a hole is a message that was lost on the way
+    t     seconds on the agent's monotonic clock, read when the thing was seen
+
+The tester sends `ClockPing` on `CLOCK_TOPIC`; the agent answers with `Clock` at once. Readers are tolerant: fields
+they do not know are skipped, a type they do not know (or one that lacks a field) is `Unknown`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal, TypeGuard, Union
+
+__all__ = [
+    "CLOCK_TOPIC",
+    "TOPIC",
+    "VERSION",
+    "AgentLag",
+    "AgentState",
+    "Bye",
+    "Clock",
+    "ClockPing",
+    "Closed",
+    "Connected",
+    "Error",
+    "Generation",
+    "GoAway",
+    "Hello",
+    "Line",
+    "Message",
+    "Refused",
+    "SessionClosed",
+    "Side",
+    "Tool",
+    "Unknown",
+    "decode",
+    "decode_ping",
+    "encode",
+    "encode_ping",
+]
+
+VERSION = 1
+TOPIC = "loadtest.probe"
+CLOCK_TOPIC = "loadtest.clock"
+
+Side = Literal["server", "client", "none", "unknown"]
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The probe was attached."""
+
+    pid: int
+    agents_version: str | None
+    plugin_version: str | None
+    model: str | None
+    room: str | None
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A websocket is ready (setupComplete was read). It was begun `setup_ms` before `t`.
+
+    n: ordinal of the connection attempt in the session, from 1; a refused attempt has a number of its own.
+    setup_ms: from the first packet to setupComplete; null when the probe was attached after it.
+    resumed: a resumption handle was presented. Two in a row without a close between them: the agent replaced it.
+    """
+
+    n: int
+    setup_ms: float | None
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An established websocket ended with an error, as the client saw it.
+
+    code, reason: of the first close frame; 1006 when there was none; null when the error was no close at all.
+    side: who sent that first frame; none when nobody did; unknown when the error does not tell.
+    message: the class of the error.
+    """
+
+    n: int
+    code: int | None
+    reason: str
+    side: Side
+    message: str
+
+
+@dataclass(frozen=True)
+class GoAway:
+    """The server announced the end of the connection; the plugin drops it at once.
+
+    time_left_s: as announced; null when not given.
+    """
+
+    n: int
+    time_left_s: float | None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A connection attempt failed before setupComplete.
+
+    http_status: of a refused upgrade; code: of a close frame during setup (1006: dropped without one);
+    both null: no connection was made (time-out, unreachable).
+    """
+
+    n: int
+    http_status: int | None
+    code: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Error:
+    """An error event of the agent's session. message: class and, where it is harmless, text."""
+
+    recoverable: bool | None
+    message: str
+
+
+@dataclass(frozen=True)
+class SessionClosed:
+    """The agent's session ended. reason: the SDK's close reason; error: as in `Error`, null if there was none."""
+
+    reason: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class AgentState:
+    """The session's agent state changed (initializing, idle, listening, thinking, speaking)."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One turn of the model, by what the plugin received (audio arrives faster than it is played).
+
+    created      its first message, often a transcription of the callee's words, well before any audio
+    first_audio  its first audio part
+    complete     generationComplete: all audio is here; absent when the turn ended in another way
+    done         the turn is over: turnComplete, a tool call, the next turn, or the end of the connection
+    empty: with `done`: true when the turn ended without audio, tool call or loss of its connection; else null or false.
+    """
+
+    id: str
+    phase: Literal["created", "first_audio", "complete", "done"]
+    empty: bool | None = None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function tool was called, or has returned."""
+
+    name: str
+    phase: Literal["called", "returned"]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The answer to a `ClockPing`. received_t: agent monotonic seconds at its receipt."""
+
+    ping_id: int | str
+    received_t: float
+
+
+@dataclass(frozen=True)
+class AgentLag:
+    """The agent's event loop was blocked until `t`, by lag_ms longer than the probe's timer had asked for."""
+
+    lag_ms: float
+
+
+@dataclass(frozen=True)
+class Bye:
+    """The probe stops; nothing follows."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A message of a type this reader does not know, or that lacks fields of its type."""
+
+    type: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClockPing:
+    """From the tester. t: its own clock, for itself; the agent only returns the id."""
+
+    ping_id: int | str
+    t: float
+
+
+Message = Union[
+    Hello,
+    Connected,
+    Closed,
+    GoAway,
+    Refused,
+    Error,
+    SessionClosed,
+    AgentState,
+    Generation,
+    Tool,
+    Clock,
+    AgentLag,
+    Bye,
+    Unknown,
+]
+
+_TYPES: dict[str, Any] = {
+    "hello": Hello,
+    "connected": Connected,
+    "closed": Closed,
+    "go_away": GoAway,
+    "refused": Refused,
+    "error": Error,
+    "session_closed": SessionClosed,
+    "agent_state": AgentState,
+    "generation": Generation,
+    "tool": Tool,
+    "clock": Clock,
+    "agent_lag": AgentLag,
+    "bye": Bye,
+}
+_NAMES = {cls: name for name, cls in _TYPES.items()}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message with its envelope."""
+
+    seq: int
+    t: float
+    message: Message
+    v: int = VERSION
+
+
+def encode(line: Line) -> str:
+    """One JSON object without line breaks."""
+    message = line.message
+    if isinstance(message, Unknown):
+        name, content = message.type, message.fields
+    else:
+        name, content = _NAMES[type(message)], asdict(message)
+    head = {"v": line.v, "seq": line.seq, "t": round(line.t, 6), "type": name}
+    return json.dumps({**head, **content}, separators=(",", ":"), ensure_ascii=False)
+
+
+def decode(data: str | bytes) -> Line | None:
+    """Read one message; None when it is not one at all (a torn line, somebody else's data)."""
+    document = _object(data)
+    if document is None:
+        return None
+    v, seq, t, name = (document.pop(key, None) for key in ("v", "seq", "t", "type"))
+    if not (isinstance(v, int) and isinstance(seq, int) and _is_number(t) and isinstance(name, str)):
+        return None
+    return Line(seq, float(t), _message(name, document), v)
+
+
+def encode_ping(ping: ClockPing) -> str:
+    """The tester's side of the clock."""
+    return json.dumps(asdict(ping), separators=(",", ":"))
+
+
+def decode_ping(data: str | bytes) -> ClockPing | None:
+    """Read a ping; None when it is not one."""
+    document = _object(data) or {}
+    ping_id, t = document.get("ping_id"), document.get("t")
+    if not isinstance(ping_id, (int, str)) or not _is_number(t):
+        return None
+    return ClockPing(ping_id, float(t))
+
+
+def _message(name: str, document: dict[str, Any]) -> Message:
+    cls = _TYPES.get(name)
+    if cls is None:
+        return Unknown(name, document)
+    wanted = {field.name: field for field in fields(cls)}
+    if any(field.default is MISSING and key not in document for key, field in wanted.items()):
+        return Unknown(name, document)
+    message: Message = cls(**{key: value for key, value in document.items() if key in wanted})
+    return message
+
+
+def _object(data: str | bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(data)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
