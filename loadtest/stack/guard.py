@@ -1,0 +1,189 @@
+"""Runs a command so that it and all its descendants die with whoever started it, however that happens.
+
+    python -m loadtest.stack.guard [--grace SECONDS] -- COMMAND [ARGUMENT...]
+
+The starter keeps the write end of the guard's standard input. When that closes (the starter ended, by SIGKILL too),
+when the guard gets SIGTERM, SIGINT or SIGHUP, or when the command ends, nothing of the command is left: SIGTERM to
+every descendant, SIGKILL after the grace; SIGKILL at once if the command ended by itself. The exit code is the
+command's, 128 + n if signal n ended it.
+
+There are two guard processes, one the parent of the other, as a guard can be killed as well. Each is a subreaper, so
+that descendants whose parent has died stay in reach: if the inner one is killed, the outer one kills what is left; if
+the outer one is killed, the inner one notices that their pipe has closed. Linux only; standard library only, to start
+quickly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["descendants", "main"]
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+USAGE = "usage: python -m loadtest.stack.guard [--grace SECONDS] -- COMMAND [ARGUMENT...]"
+
+
+def main(argv: list[str]) -> int:
+    """Guard the command in argv. Returns its exit code once nothing of it is left."""
+    grace_s = 5.0
+    if argv[:1] == ["--grace"] and len(argv) > 1:
+        grace_s = float(argv[1])
+        argv = argv[2:]
+    if argv[:1] != ["--"] or len(argv) < 2:
+        sys.stderr.write(USAGE + "\n")
+        return 2
+    command = argv[1:]
+    lifeline, outer_end = os.pipe()  # both close on exec, so that the command cannot hold them
+
+    def inner() -> int:
+        os.close(outer_end)
+        return _guard(lifeline, lambda: _execute(command), lambda child: _stop(child, grace_s))
+
+    def stop_inner(child: int) -> int:
+        os.close(outer_end)
+        return _wait(child)
+
+    return _guard(sys.stdin.fileno(), inner, stop_inner)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Process ids of the living (not zombie) descendants of a process, parents first."""
+    children: dict[int, list[tuple[int, bool]]] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208  # names are all that is needed
+        if not entry.isdigit():
+            continue
+        try:
+            stat = Path("/proc", entry, "stat").read_bytes()
+        except OSError:
+            continue
+        state, parent = stat.rpartition(b")")[2].split()[:2]
+        children.setdefault(int(parent), []).append((int(entry), state not in {b"Z", b"X"}))
+    found: list[int] = []
+    queue = [ancestor]
+    while queue:
+        for pid, alive in children.get(queue.pop(0), []):
+            queue.append(pid)
+            if alive:
+                found.append(pid)
+    return found
+
+
+def _guard(lifeline: int, body: Callable[[], int], stop: Callable[[int], int]) -> int:
+    """Run `body` in a child; `stop` it when the lifeline closes or a stop signal comes.
+
+    Leaves no descendant. Returns the child's exit code.
+    """
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signals = _catch_signals()
+    child = os.fork()
+    if child == 0:
+        os._exit(_run(body))
+    code = None
+    while code is None:
+        ready, _, _ = select.select([lifeline, signals], [], [])
+        closed = lifeline in ready and not os.read(lifeline, 4096)
+        stopped = signals in ready and not STOP_SIGNALS.isdisjoint(os.read(signals, 4096))
+        code = stop(child) if closed or stopped else _reap(child)
+    _kill_descendants()
+    return code
+
+
+def _run(body: Callable[[], int]) -> int:
+    try:
+        return body()
+    except OSError as error:
+        sys.stderr.write(f"guard: {error}\n")
+        return 127
+
+
+def _execute(command: list[str]) -> NoReturn:
+    os.setsid()  # Ctrl-C in the terminal is the starter's business
+    guard = os.getppid()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:
+        os._exit(128 + signal.SIGKILL)
+    for number in (*STOP_SIGNALS, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        raise OSError(error.errno, f"{command[0]}: {error.strerror}") from None
+
+
+def _stop(child: int, grace_s: float) -> int:
+    """SIGTERM to all, SIGKILL to those that are there after the grace. Returns the child's exit code."""
+    code = None
+    deadline = time.monotonic() + grace_s
+    living = _signal_descendants(signal.SIGTERM)
+    while living and time.monotonic() < deadline:
+        time.sleep(0.02)
+        code = _reap(child) if code is None else code
+        living = len(descendants(os.getpid()))
+    _kill_descendants()
+    return _wait(child) if code is None else code
+
+
+def _kill_descendants() -> None:
+    """Kill until nothing lives; what forks while it is being killed is met again."""
+    while _signal_descendants(signal.SIGKILL):
+        time.sleep(0.005)
+
+
+def _signal_descendants(number: signal.Signals) -> int:
+    pids = descendants(os.getpid())
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return len(pids)
+
+
+def _reap(child: int) -> int | None:
+    """The exit code of `child` if it has ended. Reaps the adopted orphans that it meets."""
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == child:
+            return _exit_code(status)
+        if pid == 0:
+            return None
+
+
+def _wait(child: int) -> int:
+    _, status = os.waitpid(child, 0)
+    return _exit_code(status)
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _catch_signals() -> int:
+    """A file descriptor from which the numbers of arriving signals can be read, one byte each."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    for number in (*STOP_SIGNALS, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+    return read_end
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

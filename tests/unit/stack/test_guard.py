@@ -1,0 +1,176 @@
+"""Nothing that the guard runs outlives it or its starter, whoever dies and however."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest.stack.guard import descendants
+
+# A child that starts: a grandchild, one that ignores SIGTERM, and an orphan in a session of its own. Each writes its
+# pid into the folder once it is set up, the child last.
+FAMILY = """
+import os, signal, subprocess, sys, time
+folder, ending = sys.argv[1:]
+script = '''
+import os, signal, sys, time
+folder, name = sys.argv[1:]
+if name == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if name == "orphan":
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+open(f"{folder}/{name}.tmp", "w").write(str(os.getpid()))
+os.rename(f"{folder}/{name}.tmp", f"{folder}/{name}")
+time.sleep(600)
+'''
+for name in ("grandchild", "stubborn", "orphan"):
+    subprocess.Popen([sys.executable, "-c", script, folder, name])
+while not all(os.path.exists(f"{folder}/{name}") for name in ("grandchild", "stubborn", "orphan")):
+    time.sleep(0.01)
+if ending == "stays":
+    def leave(*_):
+        open(f"{folder}/asked", "w")
+        sys.exit(7)
+    signal.signal(signal.SIGTERM, leave)
+open(f"{folder}/child.tmp", "w").write(str(os.getpid()))
+os.rename(f"{folder}/child.tmp", f"{folder}/child")
+if ending == "leaves":
+    sys.exit(5)
+if ending == "crashes":
+    os.kill(os.getpid(), signal.SIGSEGV)
+time.sleep(600)
+"""
+# What stands for `loadtest run`: holds the guard's stdin and waits.
+STARTER = """
+import subprocess, sys, time
+guard = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)
+print(guard.pid, flush=True)
+time.sleep(600)
+"""
+NAMES = ("child", "grandchild", "stubborn", "orphan")
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"never {what}"
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
+
+
+def guarded(folder: Path, ending: str, grace_s: float) -> list[str]:
+    guard = [sys.executable, "-m", "loadtest.stack.guard", "--grace", str(grace_s), "--"]
+    return [*guard, sys.executable, "-c", FAMILY, str(folder), ending]
+
+
+def family(folder: Path) -> list[int]:
+    until((folder / "child").exists, "set up")
+    return [int((folder / name).read_text()) for name in NAMES]
+
+
+def assert_gone(pids: list[int]) -> None:
+    until(lambda: not any(map(alive, pids)), f"gone: {[pid for pid in pids if alive(pid)]}")
+
+
+@pytest.fixture
+def guard(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A guard with a family that stays; asked to stop, the child leaves with 7."""
+    process = subprocess.Popen(guarded(tmp_path, "stays", 0.5), stdin=subprocess.PIPE, start_new_session=True)
+    yield process
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def test_closing_stdin_stops_everything_and_passes_the_code_on(guard: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    pids = family(tmp_path)
+    assert all(map(alive, pids))
+    assert set(pids) <= set(descendants(guard.pid))
+    assert guard.stdin is not None
+    guard.stdin.close()
+    assert guard.wait(30) == 7
+    assert (tmp_path / "asked").exists()
+    assert not any(map(alive, pids))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_signal_stops_everything(guard: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals) -> None:
+    pids = family(tmp_path)
+    guard.send_signal(number)
+    assert guard.wait(30) == 7
+    assert not any(map(alive, pids))
+
+
+def test_the_outer_guard_killed(guard: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    pids = family(tmp_path)
+    everything = descendants(guard.pid)
+    guard.kill()
+    assert_gone(pids + everything)
+
+
+def test_the_inner_guard_killed(guard: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    pids = family(tmp_path)
+    inner = descendants(guard.pid)[0]
+    assert inner not in pids
+    os.kill(inner, signal.SIGKILL)
+    assert guard.wait(30) == 128 + signal.SIGKILL
+    assert not any(map(alive, pids))
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
+def test_the_starter_killed(tmp_path: Path, group: bool) -> None:
+    command = [sys.executable, "-c", STARTER, *guarded(tmp_path, "stays", 0.5)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as starter:
+        pids = family(tmp_path)
+        everything = descendants(starter.pid)
+        if group:
+            os.killpg(starter.pid, signal.SIGKILL)
+        else:
+            starter.kill()
+    assert len(everything) >= 6
+    assert_gone(pids + everything)
+
+
+@pytest.mark.parametrize(("ending", "code"), [("leaves", 5), ("crashes", 128 + signal.SIGSEGV)])
+def test_a_child_that_ends_takes_its_family_along(tmp_path: Path, ending: str, code: int) -> None:
+    # A grace so long that waiting for it would be noticed: those whose parent has gone are not asked.
+    with subprocess.Popen(guarded(tmp_path, ending, 600), stdin=subprocess.PIPE) as process:
+        assert process.wait(30) == code
+        assert not any(map(alive, family(tmp_path)))
+
+
+def test_the_child_is_out_of_reach_of_the_terminal(guard: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    child = family(tmp_path)[0]
+    assert os.getsid(child) == child != os.getsid(0)
+
+
+def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest.stack.guard", "--", str(tmp_path / "absent")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.wait(30) == 127
+        assert process.stderr is not None
+        assert "absent" in process.stderr.read()
+
+
+def test_usage() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "loadtest.stack.guard", "true"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("usage:")
