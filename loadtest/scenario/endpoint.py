@@ -134,9 +134,9 @@ class Fault(_Model):
         if len(given) != 1 or given[0] not in allowed:
             raise ValueError(f"{self.fault} needs exactly one of {', '.join(allowed)}")
         for name in _SETTINGS:
-            if name in self.model_fields_set and getattr(self, name) != type(self).model_fields[name].default:
-                if name not in kind.settings:
-                    raise ValueError(f"{self.fault} does not take {name}")
+            # A resolved profile states the defaults too.
+            if name not in kind.settings and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{self.fault} does not take {name}")
         if self.stall_ms_max < self.stall_ms_min:
             raise ValueError("stall_ms_max must not be below stall_ms_min")
         return self

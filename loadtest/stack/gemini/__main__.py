@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import signal
+import sys
 from pathlib import Path
 
 from loadtest.stack.gemini.server import Config, Simulator
@@ -22,7 +23,8 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     simulator = Simulator(config)
     port = await simulator.start()
-    print(json.dumps({"port": port}), flush=True)
+    sys.stdout.write(json.dumps({"port": port}) + "\n")
+    sys.stdout.flush()
     await stop.wait()
     await simulator.close()
 

@@ -13,7 +13,9 @@ from loadtest.stack.gemini.plan import Close
 
 __all__ = ["Route", "check_key", "check_setup", "route"]
 
-_GEMINI = re.compile(r"ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\.BidiGenerateContent(Constrained)?")
+_GEMINI = re.compile(
+    r"ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\.BidiGenerateContent(Constrained)?"
+)
 _VERTEX = re.compile(r"ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent")
 REASON_BYTES = 123
 
@@ -38,7 +40,7 @@ def route(path: str) -> Route | None:
 
 def check_key(headers: Mapping[str, str], query: Mapping[str, str], api: Api, api_key: str) -> int | Close | None:
     """None when the key is right; else an HTTP status for the upgrade, or a close after it."""
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    token = headers.get("Authorization", "").partition(" ")[2]
     given = headers.get("x-goog-api-key") or query.get("key") or query.get("access_token") or token.strip()
     if given and hmac.compare_digest(given.removeprefix("auth_tokens/").encode(), api_key.encode()):
         return None
@@ -54,7 +56,8 @@ def check_setup(message: messages.ClientMessage, asked: Route, model: str) -> me
     if not isinstance(message, messages.Setup):
         return Close(1007, messages.INVALID_ARGUMENT)
     if message.model.rsplit("/", 1)[-1] != model:
-        reason = f"{message.model} is not found for API version {asked.version}, or is not supported for bidiGenerateContent"
+        reason = f"{message.model} is not found for API version {asked.version}, or is not supported for "
+        reason += "bidiGenerateContent"
         return Close(1008, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
     # The models served here speak and do nothing else.
     if tuple(modality.upper() for modality in message.modalities) not in ((), ("AUDIO",)):

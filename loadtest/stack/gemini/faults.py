@@ -92,15 +92,15 @@ def _f26(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
     return (*kept, Step(begins_s, Mark(fault.fault)), Step(begins_s, TurnComplete(reason)))
 
 
-def _f4(rng: random.Random, fault: Fault) -> Strike:
+def _f4(rng: random.Random) -> Strike:
     return Strike(Close(1011, rng.choice((UNAVAILABLE, DEADLINE))), idle_only=True)
 
 
-def _f20_clock(rng: random.Random, fault: Fault) -> Strike:
+def _f20_clock(_rng: random.Random) -> Strike:
     return Strike(Close(None))
 
 
-def _f5(fault: Fault) -> Refusal:
+def _f5(_fault: Fault) -> Refusal:
     return Refusal(close=Close(1011, INTERNAL))
 
 
@@ -115,5 +115,5 @@ TURN: dict[str, Callable[[Plan, random.Random, Fault], Plan]] = {
     "F23": _f23,
     "F26": _f26,
 }
-CLOCK: dict[str, Callable[[random.Random, Fault], Strike]] = {"F4": _f4, "F20": _f20_clock}
+CLOCK: dict[str, Callable[[random.Random], Strike]] = {"F4": _f4, "F20": _f20_clock}
 CONNECT: dict[str, Callable[[Fault], Refusal]] = {"F5": _f5, "F13": _f13}

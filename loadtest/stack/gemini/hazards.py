@@ -48,7 +48,7 @@ class Hazards:
             elif fault.at_connected_s is not None and self.connection == 1:
                 age_s = fault.at_connected_s
             if age_s is not None:
-                found.append((age_s, fault, CLOCK[fault.fault](rng, fault)))
+                found.append((age_s, fault, CLOCK[fault.fault](rng)))
         return found
 
     def changed(self, plan: tuple[Step, ...], turn: int) -> tuple[Step, ...]:

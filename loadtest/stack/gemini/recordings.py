@@ -52,7 +52,7 @@ def load(part_ms: float, folder: Path = FOLDER) -> Recordings:
     found: dict[str, list[Recording]] = {"greeting": [], "reply": []}
     for entry in entries:
         samples, rate = soundfile.read(folder / entry["file"], dtype="int16")
-        assert rate == RATE and samples.ndim == 1, entry["file"]
+        assert (rate, samples.ndim) == (RATE, 1), entry["file"]
         step = max(1, round(RATE * part_ms / 1000))
         parts = tuple(
             Part(messages.audio_part(piece.astype("<i2").tobytes()), 1000 * len(piece) / RATE)

@@ -140,7 +140,7 @@ class Simulator:
         try:
             origin = float((await request.json())["origin"])
         except (ValueError, KeyError, TypeError):
-            raise web.HTTPBadRequest(text="expected {\"origin\": monotonic seconds}") from None
+            raise web.HTTPBadRequest(text='expected {"origin": monotonic seconds}') from None
         if self._started:
             raise web.HTTPConflict(text="already started")
         self._started = True
@@ -200,10 +200,26 @@ class Simulator:
             if isinstance(setup, Close):
                 await connection.refuse(setup)
                 return connection.ws
-            session = Session(arm.profile, asked.api, setup, arm.recordings[asked.api], draws, hazards, call, arm.issue)
-            if snapshot is not None:
-                session.model_turns = snapshot.model_turns
-            await connection.serve(session)
+            if snapshot is not None and call_id is None:
+                # The handle names the call that the client did not.
+                call = snapshot.call
+                call.connections += 1
+                draws = Draws(self._config.seed, arm.name, call.key)
+                hazards = Hazards(faults, draws, None, call.connections)
+            model_turns = snapshot.model_turns if snapshot is not None else 0
+            await connection.serve(
+                Session(
+                    arm.profile,
+                    asked.api,
+                    setup,
+                    arm.recordings[asked.api],
+                    draws,
+                    hazards,
+                    call,
+                    arm.issue,
+                    model_turns,
+                )
+            )
         finally:
             self._open.discard(task)
         return connection.ws

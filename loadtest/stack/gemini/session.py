@@ -139,8 +139,8 @@ class Session:
         self._truth("setup_complete")
         self._offer_handle()
         left_s = self.profile.go_away_time_left_s
-        self._at(now + self.profile.connection_limit_s - left_s, lambda at: self._go_away(left_s))
-        self._at(now + self.profile.connection_limit_s, lambda at: self._close(Close(1000, CANCELLED)))
+        self._at(now + self.profile.connection_limit_s - left_s, lambda _now: self._go_away(left_s))
+        self._at(now + self.profile.connection_limit_s, lambda _now: self._close(Close(1000, CANCELLED)))
         for age_s, fault, strike in self.hazards.strikes():
             self._at(now + age_s, self._striker(fault.fault, strike.close, strike.idle_only))
         return self._flush()
@@ -206,7 +206,7 @@ class Session:
     def _on_speech_end(self, edge: SpeechEnd, now: float) -> None:
         self.call.turns += 1
         self._unsettled.append((self.call.turns, edge, now))
-        self._at(now + SETTLE_S, lambda at: self._settle())
+        self._at(now + SETTLE_S, lambda _now: self._settle())
         seconds = (edge.at_sample - edge.start_sample) / RATE
         # The simulator recognises nothing: the transcription says what it knows.
         heard = ("Utterance", f" {self.call.turns},", f" {seconds:.1f} seconds.")
