@@ -327,7 +327,7 @@ def decode(line: str) -> Event | None:
     """
     body = json.loads(line)
     if not isinstance(body, dict) or not isinstance(body.get("type"), str):
-        raise ValueError("expected a JSON object with a type")
+        raise ValueError("expected a JSON object with a type")  # noqa: TRY004 - all that is wrong with a line is one error
     cls = _subclasses().get(body["type"])
     if cls is None:
         return None

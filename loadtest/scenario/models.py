@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -84,8 +85,6 @@ class Distribution(Model):
             low, high = self.uniform
             return low + p * (high - low)
         assert self.lognormal is not None
-        from statistics import NormalDist
-
         normal = NormalDist()
         sigma = math.log(self.lognormal["p95"] / self.lognormal["median"]) / normal.inv_cdf(0.95)
         return self.lognormal["median"] * math.exp(sigma * normal.inv_cdf(p))

@@ -1,0 +1,310 @@
+"""Placing one call: room, agent, ringing, pick-up, conversation, hang-up. Every way out is a recorded outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from livekit import api, rtc
+
+from loadtest.audio.wav import write_flac_from_pcm
+from loadtest.call.callee import Callee, Habits, Say, StopCall
+from loadtest.call.line import TelephoneLine
+from loadtest.call.probe_inbox import PROBE_TOPIC, ProbeInbox
+from loadtest.call.recorder import Recorder
+from loadtest.call.room import CallRoom, LiveKitServer, SipStatus
+from loadtest.call.spec import CallSpec, Lines, Utterance
+from loadtest.clock import RunClock
+from loadtest.errors import DialError, LoadtestError, RecordError
+from loadtest.record.events import (
+    AgentJoined,
+    AgentLeft,
+    Answered,
+    CallFailed,
+    CallStarted,
+    Dispatched,
+    EndCause,
+    Ended,
+    Event,
+    HangUp,
+    Heard,
+    LineEnded,
+    LineStarted,
+    LoopLag,
+    Outcome,
+    Ringing,
+    RoomCreated,
+    TrackSubscribed,
+    TurnKind,
+)
+from loadtest.record.layout import CallFolder
+from loadtest.record.writer import EventWriter
+from loadtest.scenario.models import CalleeSpec, Pickup
+
+__all__ = ["Call", "CallSurroundings"]
+
+DECIDE_EVERY_S = 0.02
+PROBE_FILE_LIMIT_S = 4.0
+"""How long after the hang-up the probe's file is waited for; the job ends with the callee's leaving."""
+
+_NOT_PICKED_UP = {
+    Pickup.NO_ANSWER: Outcome.NO_ANSWER,
+    Pickup.BUSY: Outcome.BUSY,
+    Pickup.REJECTED: Outcome.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallSurroundings:
+    """What all calls of a callee process share."""
+
+    server: LiveKitServer
+    client: api.LiveKitAPI
+    clock: RunClock
+    lines: Lines
+    callee: CalleeSpec
+    process: str
+    probe_dir: Path | None
+    """Where the probes of agents on this machine leave their files."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    outcome: Outcome
+    cause: EndCause
+    reason: str = ""
+
+
+class Call:
+    """One call, from the dial to the last byte on disk."""
+
+    def __init__(
+        self,
+        spec: CallSpec,
+        surroundings: CallSurroundings,
+        folder: CallFolder,
+        progress: Callable[[Event], None],
+    ) -> None:
+        self._spec = spec
+        self._at = surroundings
+        self._folder = folder
+        self._progress = progress
+        self._events = EventWriter(folder.events)
+        self._room = CallRoom(surroundings.server, surroundings.client, spec, self)
+        self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit)
+        self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
+        self._line: TelephoneLine | None = None
+        self._heard_speaking = False
+
+    def hang_up(self, reason: str, *, cause: EndCause = EndCause.TESTER) -> None:
+        """End the call in order, as soon as possible."""
+        self._finish(_End(Outcome.ABORTED, cause, reason))
+
+    def lagged(self, until_monotonic_s: float, lag_s: float) -> None:
+        """The callee's event loop was blocked."""
+        self._emit(LoopLag(t=self._at.clock.at(until_monotonic_s), lag_ms=lag_s * 1000))
+
+    async def run(self) -> Outcome:
+        """Place the call and follow it to its end; the outcome is recorded as well."""
+        self._start()
+        background: list[asyncio.Task[None]] = []
+        try:
+            end = await self._talk(background)
+        except DialError as e:
+            end = self._failed(e, Outcome.DIAL_ERROR)
+        except RecordError as e:
+            end = self._failed(e, Outcome.TESTER_ERROR)
+        except Exception as e:  # noqa: BLE001 - the boundary of a call: whatever it was becomes the call's outcome
+            end = self._failed(e, Outcome.TESTER_ERROR)
+        self._emit(HangUp(t=self._at.clock.now(), cause=end.cause))
+        await self._clean_up(background, end)
+        return end.outcome
+
+    def _start(self) -> None:
+        call = self._spec.call
+        self._emit(
+            CallStarted(
+                t=self._at.clock.now(),
+                call_id=call.call_id,
+                arm=call.arm,
+                block=call.block,
+                slot=call.slot,
+                due_s=call.due_s,
+                process=self._at.process,
+                number=call.number,
+                room=self._spec.room,
+                ring_s=call.ring_s,
+                pickup=call.pickup.value,
+                patience_s=call.patience_s,
+            )
+        )
+
+    async def _talk(self, background: list[asyncio.Task[None]]) -> _End:
+        room, clock, call = self._room, self._at.clock, self._spec.call
+        await room.create()
+        self._emit(RoomCreated(t=clock.now(), room=self._spec.room))
+        line = self._line = TelephoneLine(recorder=Recorder(self._folder.pcm), clock=clock, emit=self._emit)
+        line.on_failure = self._line_failed
+        if self._spec.agent_name is not None:
+            await room.dispatch()
+            self._emit(Dispatched(t=clock.now(), agent_name=self._spec.agent_name))
+        await room.join(line.source)
+        background.append(asyncio.create_task(self._inbox.ping(room.send)))
+        await room.set_status(SipStatus.RINGING)
+        self._emit(Ringing(t=clock.now()))
+        await asyncio.wait([self._end], timeout=call.ring_s)
+        if self._end.done():
+            return self._end.result()
+        if call.pickup is not Pickup.ANSWER:
+            return _End(_NOT_PICKED_UP[call.pickup], EndCause.CALLEE_HANGUP)
+        line.start()
+        await room.set_status(SipStatus.ACTIVE)
+        self._emit(Answered(t=clock.now()))
+        background.append(asyncio.create_task(self._follow_script(line)))
+        background[-1].add_done_callback(self._script_failed)
+        return await self._end
+
+    async def _follow_script(self, line: TelephoneLine) -> None:
+        clock, habits = self._at.clock, self._habits()
+        answered_s = clock.now()
+        callee = Callee(habits, answered_s=answered_s)
+        while True:
+            await asyncio.sleep(DECIDE_EVERY_S)
+            now, agent = clock.now(), line.hear()
+            if agent.speaking != self._heard_speaking:
+                self._heard_speaking = agent.speaking
+                self._emit(Heard(t=now, speaking=agent.speaking))
+            if self._room.agent_identity is None:
+                if now - answered_s > self._at.callee.agent_join_limit_s:
+                    self._finish(_End(Outcome.AGENT_NO_SHOW, EndCause.CALLEE_HANGUP, "agent did not join"))
+                    return
+                if now - answered_s > habits.greeting_limit_s:
+                    continue  # nobody is there to talk to yet
+            match callee.decide(now, agent):
+                case Say() as say:
+                    await self._say(line, say)
+                    callee.said(clock.now())
+                case StopCall(cause, reason):
+                    silent = agent.last_onset_s is None
+                    self._finish(_End(Outcome.AGENT_SILENT if silent else Outcome.COMPLETED, cause, reason))
+                    return
+                case None:
+                    pass
+
+    async def _say(self, line: TelephoneLine, say: Say) -> None:
+        utterance = self._utterance(say)
+        start = line.say(utterance.samples)
+        end = start + len(utterance.samples)
+        self._emit(
+            LineStarted(
+                t=line.time_of(start),
+                turn=say.turn,
+                kind=say.kind or TurnKind.SCRIPT,
+                line=utterance.name,
+                answers_turn=say.answers_turn,
+                start_sample=start,
+                speech_start_sample=start + utterance.speech_start,
+                speech_end_sample=start + utterance.speech_end,
+                end_sample=end,
+            )
+        )
+        # The line is over when its speech is, not the silence that its file ends with.
+        await asyncio.sleep(line.time_of(start + utterance.speech_end) - self._at.clock.now())
+        self._emit(LineEnded(t=self._at.clock.now(), turn=say.turn, end_sample=end, cut=False))
+
+    def _utterance(self, say: Say) -> Utterance:
+        lines = self._at.lines
+        if say.kind is None:
+            assert lines.goodbye is not None
+            return lines.goodbye
+        return (lines.script if say.kind is TurnKind.SCRIPT else lines.reprompts)[say.index]
+
+    def _habits(self) -> Habits:
+        callee, lines = self._at.callee, self._at.lines
+        return Habits(
+            lines=len(lines.script),
+            reprompts=len(lines.reprompts),
+            goodbye=lines.goodbye is not None,
+            patience_s=self._spec.call.patience_s,
+            most_reprompts=callee.reprompts,
+            agent_finished_after_s=callee.agent_finished_after_s,
+            greeting_limit_s=callee.greeting_limit_s,
+            max_call_s=callee.max_call_s,
+        )
+
+    async def _clean_up(self, background: list[asyncio.Task[None]], end: _End) -> None:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self._room.leave()
+        if self._line is not None:
+            try:
+                await self._line.close()
+            except RecordError as e:
+                end = self._failed(e, Outcome.TESTER_ERROR)
+        self._inbox.flush()
+        self._emit(Ended(t=self._at.clock.now(), outcome=end.outcome, cause=end.cause, reason=end.reason))
+
+    async def finish(self) -> None:
+        """What can wait until the line is free again: the room's end, the probe's file, the FLAC."""
+        await self._merge_probe()
+        await self._room.delete()
+        self._events.close()
+        if self._folder.pcm.exists():
+            if self._folder.pcm.stat().st_size:
+                await asyncio.to_thread(write_flac_from_pcm, self._folder.pcm, self._folder.flac)
+            self._folder.pcm.unlink()
+
+    async def _merge_probe(self) -> None:
+        if self._at.probe_dir is None or not self._inbox.seen:
+            return
+        path = self._at.probe_dir / f"{self._spec.call.call_id}.jsonl"
+        deadline = self._at.clock.now() + PROBE_FILE_LIMIT_S
+        text = ""
+        while self._at.clock.now() < deadline:
+            text = path.read_text(errors="replace") if path.exists() else ""
+            if '"type":"bye"' in text or '"type": "bye"' in text:
+                break
+            await asyncio.sleep(0.1)
+        self._inbox.merge(text.splitlines())
+
+    def agent_joined(self, identity: str) -> None:
+        self._emit(AgentJoined(t=self._at.clock.now(), identity=identity))
+
+    def agent_left(self, reason: str) -> None:
+        self._emit(AgentLeft(t=self._at.clock.now(), reason=reason))
+        self._finish(_End(Outcome.AGENT_LEFT, EndCause.AGENT_HANGUP, reason))
+
+    def track_subscribed(self, track: rtc.Track) -> None:
+        self._emit(TrackSubscribed(t=self._at.clock.now()))
+        assert self._line is not None
+        self._line.receive(track)
+
+    def data_received(self, topic: str, data: bytes) -> None:
+        if topic == PROBE_TOPIC:
+            self._inbox.receive(data)
+
+    def room_closed(self, reason: str) -> None:
+        self._finish(_End(Outcome.AGENT_LEFT, EndCause.ROOM_CLOSED, reason))
+
+    def _line_failed(self, error: BaseException) -> None:
+        self._finish(self._failed(error, Outcome.TESTER_ERROR))
+
+    def _script_failed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._finish(self._failed(error, Outcome.TESTER_ERROR))
+
+    def _failed(self, error: BaseException, outcome: Outcome) -> _End:
+        message = error.message if isinstance(error, LoadtestError) else str(error)
+        self._emit(CallFailed(t=self._at.clock.now(), error=type(error).__name__, message=message))
+        return _End(outcome, EndCause.TESTER, message)
+
+    def _finish(self, end: _End) -> None:
+        if not self._end.done():
+            self._end.set_result(end)
+
+    def _emit(self, event: Event) -> None:
+        self._events.add(event)
+        self._progress(event)

@@ -1,0 +1,225 @@
+"""The callee's telephone line: audio in both directions on one sample clock, recorded as it passes.
+
+Inwards go samples to say; outwards come the positions at which they leave, and what is heard of the agent. Nothing of
+the SDK shows in the interface.
+
+The timeline's sample 0 is the answer. Sent audio is clocked by the source queue, which takes a sample each 1/16000 s as
+long as it is never empty: what is put in at timeline position p leaves at p/16000. Under-runs are noticed, recorded
+and move the position, so that the recording stays true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from livekit import rtc
+
+from loadtest.audio.activity import SpeechActivity
+from loadtest.audio.wav import RATE, Samples
+from loadtest.call.callee import Hear
+from loadtest.call.channel import ReceivedChannel
+from loadtest.call.recorder import Recorder
+from loadtest.clock import RunClock
+from loadtest.record.events import ChannelHealth, ChannelStep, Event, RecordingStarted
+
+__all__ = ["EventSink", "TelephoneLine"]
+
+SEND_EVERY_S = 0.04
+LEAD_S = 0.12
+"""Audio kept ahead of the clock in the source queue; an event loop that is late by less loses nothing."""
+RECEIVE_FRAME_MS = 20
+BEHIND_S = 1.6
+"""The recording is written this far behind the clock: received frames are placed a second late."""
+NOTABLE_GAP_MS = 60.0
+NOTABLE_STEP_MS = 10.0
+"""Smaller corrections of the anchor are part of finding it."""
+STALE_S = 0.5
+"""A stream that has brought nothing for so long is silent, whatever came last."""
+_GRAIN = RATE // 100  # the source takes 10 ms at a time
+
+
+class EventSink(Protocol):
+    """Where events go as they happen."""
+
+    def __call__(self, event: Event) -> None: ...
+
+
+class TelephoneLine:
+    """One call's audio. `start` at the answer; `close` flushes the recording."""
+
+    def __init__(self, *, recorder: Recorder, clock: RunClock, emit: EventSink) -> None:
+        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=400)
+        self._recorder = recorder
+        self._clock = clock
+        self._emit = emit
+        self._origin_s = math.nan  # run time of the timeline's sample 0
+        self._sent = 0
+        self._speech: Samples = np.zeros(0, dtype=np.int16)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._channel = ReceivedChannel()
+        self._activity = SpeechActivity()
+        self._stream: rtc.AudioStream | None = None
+        self._stream_end_s: float | None = None  # run time at which the latest received frame was complete
+        self._starved_ms = 0.0
+        self._late_writes = 0
+
+    @property
+    def late_frames(self) -> int:
+        """Received frames that came too late even for the recording."""
+        return self._late_writes
+
+    def start(self) -> None:
+        """The callee has picked up: send and record from now on."""
+        self._origin_s = self._clock.now()
+        self._emit(RecordingStarted(t=self._origin_s, rate=RATE))
+        self._spawn(self._send())
+        self._spawn(self._write())
+
+    def receive(self, track: rtc.Track) -> None:
+        """Hear this track from now on; a later track takes the place of an earlier one."""
+        self._spawn(self._receive(track))
+
+    def say(self, samples: Samples) -> int:
+        """Say these samples after what is being sent. Returns the timeline position of the first one."""
+        start = self._sent + len(self._speech)
+        self._speech = np.concatenate([self._speech, samples])
+        return start
+
+    def stop_talking(self) -> int:
+        """Say no more of what has not been sent. Returns the position behind the last sample that was."""
+        self._speech = self._speech[:0]
+        return self._sent
+
+    def time_of(self, position: int) -> float:
+        """Run seconds at which this timeline position leaves or arrives."""
+        return self._origin_s + position / RATE
+
+    def hear(self) -> Hear:
+        """The agent as heard until now, in run seconds; provisional."""
+        if self._stream_end_s is None:
+            return Hear(False, None, None)
+        start_s = self._stream_end_s - self._activity.stream_s
+        onset = self._activity.onset_s
+        last = None if onset is None else self._stream_end_s - self._activity.silence_s
+        flowing = self._clock.now() - self._stream_end_s < STALE_S
+        return Hear(self._activity.speaking and flowing, None if onset is None else start_s + onset, last)
+
+    async def close(self) -> None:
+        """Stop, and put the rest of the recording on disk."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._stream is not None:
+            await self._stream.aclose()
+        await self.source.aclose()
+        if not math.isnan(self._origin_s):
+            self._place(math.inf)
+            self._report(always=True)
+            self._recorder.write_until(self._position())
+        self._recorder.close()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and self.on_failure is not None:
+            self.on_failure(error)
+
+    on_failure: Callable[[BaseException], None] | None = None
+    """Told when sending, receiving or recording broke down."""
+
+    def _position(self) -> int:
+        return round((self._clock.now() - self._origin_s) * RATE)
+
+    async def _send(self) -> None:
+        while True:
+            now = self._position()
+            if self._sent < now:
+                # The queue ran empty: the callee was silent without having meant to be.
+                gap = now - self._sent if self._sent else 0
+                self._sent = now
+                if gap:
+                    self._step("callee", gap, now)
+                    self._starved_ms = max(self._starved_ms, gap * 1000 / RATE)
+            count = (now + round(LEAD_S * RATE) - self._sent) // _GRAIN * _GRAIN
+            if count > 0:
+                samples = np.zeros(count, dtype=np.int16)
+                said = self._speech[:count]
+                samples[: len(said)] = said
+                self._speech = self._speech[count:]
+                self._recorder.put("callee", self._sent, samples)
+                self._sent += count
+                await self.source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, count))
+            await asyncio.sleep(SEND_EVERY_S)
+
+    async def _receive(self, track: rtc.Track) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
+            self._place(math.inf)
+        stream = self._stream = rtc.AudioStream.from_track(
+            track=track, sample_rate=RATE, num_channels=1, frame_size_ms=RECEIVE_FRAME_MS
+        )
+        self._channel, self._activity = ReceivedChannel(), SpeechActivity()
+        channel, activity = self._channel, self._activity
+        async for event in stream:
+            now = time.monotonic()
+            samples = np.frombuffer(event.frame.data, dtype=np.int16)
+            activity.feed(samples)
+            self._stream_end_s = self._clock.at(now)
+            if not math.isnan(self._origin_s):
+                channel.add(samples, self._clock.at(now) - self._origin_s)
+
+    async def _write(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            now = self._clock.now() - self._origin_s
+            self._place(now)
+            self._recorder.write_until(round((now - BEHIND_S) * RATE))
+            self._report(always=False)
+
+    def _place(self, now_s: float) -> None:
+        for placement in self._channel.place(now_s):
+            if placement.step:
+                self._step("agent", placement.step, placement.position)
+            self._late_writes += (
+                self._recorder.put("agent", placement.position, placement.samples) if placement.position >= 0 else 0
+            )
+
+    def _step(self, channel: Literal["callee", "agent"], samples: int, position: int) -> None:
+        if abs(samples) * 1000 / RATE < NOTABLE_STEP_MS:
+            return
+        self._emit(
+            ChannelStep(
+                t=self._clock.now(),
+                channel=channel,
+                at_s=self.time_of(position),
+                step_ms=samples * 1000 / RATE,
+            )
+        )
+
+    def _report(self, *, always: bool) -> None:
+        health = self._channel.health()
+        now = self._clock.now()
+        if always or health.frame_gap_ms > NOTABLE_GAP_MS or health.late_frames:
+            self._emit(
+                ChannelHealth(
+                    t=now,
+                    channel="agent",
+                    frame_gap_ms=health.frame_gap_ms,
+                    residual_ms=health.residual_ms,
+                    late_frames=health.late_frames,
+                )
+            )
+        if self._starved_ms:
+            self._emit(
+                ChannelHealth(t=now, channel="callee", frame_gap_ms=self._starved_ms, residual_ms=0.0, late_frames=0)
+            )
+            self._starved_ms = 0.0

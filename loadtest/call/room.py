@@ -1,0 +1,194 @@
+"""The call's room: made, filled with the callee and the agent, and removed again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+from livekit import api, rtc
+
+from loadtest.call.spec import CallSpec
+from loadtest.errors import DialError
+
+__all__ = ["CallRoom", "LiveKitServer", "RoomListener", "SipStatus"]
+
+T = TypeVar("T")
+
+CONNECT_LIMIT_S = 15.0
+REMEDY = "Look at the LiveKit server's log, and at how busy this machine is; then dial fewer calls at a time."
+AGENT_KINDS = (rtc.ParticipantKind.PARTICIPANT_KIND_AGENT, rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD)
+
+
+class SipStatus:
+    """Values of `sip.callStatus`, as livekit-sip sets them."""
+
+    DIALING = "dialing"
+    RINGING = "ringing"
+    ACTIVE = "active"
+    HANGUP = "hangup"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKitServer:
+    """Where the rooms are."""
+
+    url: str
+    api_key: str
+    api_secret: str
+
+    def __repr__(self) -> str:
+        return f"LiveKitServer({self.url})"  # the secret stays out of logs and errors
+
+
+class RoomListener(Protocol):
+    """Who is told what happens in the room, until the callee leaves it."""
+
+    def agent_joined(self, identity: str) -> None: ...
+
+    def agent_left(self, reason: str) -> None: ...
+
+    def track_subscribed(self, track: rtc.Track) -> None:
+        """The agent's audio can be heard."""
+
+    def data_received(self, topic: str, data: bytes) -> None: ...
+
+    def room_closed(self, reason: str) -> None: ...
+
+
+class CallRoom:
+    """The callee's participant in the call's room, of kind SIP and with the attributes of livekit-sip."""
+
+    def __init__(self, server: LiveKitServer, client: api.LiveKitAPI, spec: CallSpec, listener: RoomListener) -> None:
+        self._server = server
+        self._client = client
+        self._spec = spec
+        self._listener = listener
+        self._room = rtc.Room()
+        self._left = False
+        self.agent_identity: str | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"sip_{self._spec.call.number}"
+
+    async def create(self) -> None:
+        """Create the room. Raises DialError."""
+        request = api.CreateRoomRequest(name=self._spec.room, empty_timeout=30, departure_timeout=5)
+        await self._ask(self._client.room.create_room(request), "the room could not be created")
+
+    async def dispatch(self) -> None:
+        """Ask the agent to come. Raises DialError."""
+        assert self._spec.agent_name is not None
+        request = api.CreateAgentDispatchRequest(
+            agent_name=self._spec.agent_name, room=self._spec.room, metadata=self._spec.metadata
+        )
+        await self._ask(self._client.agent_dispatch.create_dispatch(request), "the agent could not be dispatched")
+
+    async def join(self, source: rtc.AudioSource) -> None:
+        """Enter the room as the callee whose phone is being dialled. Raises DialError."""
+        self._listen()
+        call = self._spec.call
+        token = (
+            api.AccessToken(self._server.api_key, self._server.api_secret)
+            .with_identity(self.identity)
+            .with_name(f"Phone {call.number}")
+            .with_kind("sip")
+            .with_ttl(timedelta(hours=2))
+            .with_attributes(
+                {
+                    "sip.callID": f"SCL_{call.call_id}",
+                    "sip.callStatus": SipStatus.DIALING,
+                    "sip.phoneNumber": f"+{call.number}",
+                    "sip.trunkID": "ST_loadtest",
+                    "sip.trunkPhoneNumber": "+12025550100",
+                    "loadtest.callID": call.call_id,
+                }
+            )
+            .with_grants(api.VideoGrants(room_join=True, room=self._spec.room, can_update_own_metadata=True))
+            .to_jwt()
+        )
+        options = rtc.RoomOptions(connect_timeout=CONNECT_LIMIT_S)
+        await self._ask(self._room.connect(self._server.url, token, options), "the callee could not join the room")
+        track = rtc.LocalAudioTrack.create_audio_track("callee", source)
+        # What a phone call needs and no more: a tester that encodes redundantly has fewer callees a core.
+        publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, red=False, dtx=True)
+        publish.audio_encoding.max_bitrate = 24_000
+        await self._ask(self._room.local_participant.publish_track(track, publish), "the callee's audio was refused")
+
+    async def set_status(self, status: str) -> None:
+        """Set sip.callStatus. Raises DialError."""
+        await self._ask(
+            self._room.local_participant.set_attributes({"sip.callStatus": status}), "the call's status was refused"
+        )
+
+    async def send(self, topic: str, data: bytes) -> None:
+        """Send data to the room, reliably; quietly gives up when the room is gone."""
+        with contextlib.suppress(Exception):  # the SDK raises plain Exception for a closed room
+            await self._room.local_participant.publish_data(data, reliable=True, topic=topic)
+
+    async def leave(self) -> None:
+        """Hang up."""
+        self._left = True
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.set_status(SipStatus.HANGUP), 1.0)
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._room.disconnect(), 5.0)
+
+    async def delete(self) -> None:
+        """Delete the room, whoever is still in it."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(
+                self._client.room.delete_room(api.DeleteRoomRequest(room=self._spec.room)), CONNECT_LIMIT_S
+            )
+
+    async def _ask(self, request: Coroutine[Any, Any, T], problem: str) -> T:
+        try:
+            return await asyncio.wait_for(request, CONNECT_LIMIT_S)
+        except TimeoutError as e:
+            raise DialError(f"{problem}: no answer within {CONNECT_LIMIT_S:g} s", remedy=REMEDY) from e
+        except (api.TwirpError, rtc.ConnectError, aiohttp.ClientError, OSError) as e:
+            raise DialError(f"{problem}: {e}", remedy=REMEDY) from e
+        except Exception as e:
+            # The SDK has no base class of its own: publishing and attributes raise bare Exceptions.
+            raise DialError(f"{problem}: {type(e).__name__}: {e}", remedy=REMEDY) from e
+
+    def _listen(self) -> None:
+        room = self._room
+        # An agent that was quicker than the callee is in the room already; the SDK announces it all the same.
+        room.on("participant_connected", self._participant_connected)
+        room.on("participant_disconnected", self._participant_disconnected)
+        room.on("track_subscribed", self._track_subscribed)
+        room.on("data_received", self._data_received)
+        room.on("disconnected", self._disconnected)
+
+    def _participant_connected(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.kind in AGENT_KINDS and self.agent_identity is None:
+            self.agent_identity = participant.identity
+            self._listener.agent_joined(participant.identity)
+
+    def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self.agent_identity and not self._left:
+            self._listener.agent_left(_reason(participant.disconnect_reason))
+
+    def _track_subscribed(
+        self, track: rtc.RemoteTrack, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        self._participant_connected(participant)
+        if participant.identity == self.agent_identity and track.kind == rtc.TrackKind.KIND_AUDIO:
+            self._listener.track_subscribed(track)
+
+    def _data_received(self, packet: rtc.DataPacket) -> None:
+        self._listener.data_received(packet.topic or "", packet.data)
+
+    def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        if not self._left:
+            self._listener.room_closed(_reason(reason))
+
+
+def _reason(reason: rtc.DisconnectReason.ValueType | None) -> str:
+    return "unknown" if reason is None else rtc.DisconnectReason.Name(reason).lower()
