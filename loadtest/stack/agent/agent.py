@@ -199,7 +199,7 @@ async def entrypoint(ctx: JobContext) -> None:
         endpoint = endpoint_from(ctx.job.metadata)
         session = new_session(endpoint)
     except ValueError as error:  # no metadata, an unknown API, no key
-        logger.error("cannot take this job: %s", error)  # noqa: TRY400  the message says it all
+        logger.error("cannot take this job: %s", error)
         ctx.shutdown(reason="unusable dispatch metadata")
         return
     ctx.log_context_fields = {"call_id": endpoint.call_id, "room": ctx.job.room.name}

@@ -29,8 +29,15 @@ def call_id(job: Any | None) -> str | None:
 
 def room_name(job: Any | None, room: Any) -> str | None:
     """The room's name, also before the room is connected."""
-    for holder in (room, getattr(getattr(job, "job", None), "room", None)):
-        name = getattr(holder, "name", None)
+    for holder in (room, _read(_read(job, "job"), "room")):
+        name = _read(holder, "name")
         if isinstance(name, str) and name:
             return name
     return None
+
+
+def _read(holder: Any, name: str) -> Any:
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # a property of a half-made object
+        return None
