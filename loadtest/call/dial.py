@@ -12,7 +12,7 @@ from livekit import api, rtc
 from loadtest.audio.wav import write_flac_from_pcm
 from loadtest.call.callee import Callee, Habits, Say, StopCall
 from loadtest.call.line import TelephoneLine
-from loadtest.call.probe_inbox import PROBE_TOPIC, ProbeInbox
+from loadtest.call.probe_inbox import ProbeInbox
 from loadtest.call.recorder import Recorder
 from loadtest.call.room import CallRoom, LiveKitServer, SipStatus
 from loadtest.call.spec import CallSpec, Lines, Utterance
@@ -42,6 +42,7 @@ from loadtest.record.events import (
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
 from loadtest.scenario.models import CalleeSpec, Pickup
+from loadtest_probe import wire
 
 __all__ = ["Call", "CallSurroundings"]
 
@@ -265,10 +266,10 @@ class Call:
         text = ""
         while self._at.clock.now() < deadline:
             text = path.read_text(errors="replace") if path.exists() else ""
-            if '"type":"bye"' in text or '"type": "bye"' in text:
+            if any(isinstance(line.message, wire.Bye) for line in map(wire.decode, text.splitlines()[-5:]) if line):
                 break
             await asyncio.sleep(0.1)
-        self._inbox.merge(text.splitlines())
+        self._inbox.merge(text)
 
     def agent_joined(self, identity: str) -> None:
         self._emit(AgentJoined(t=self._at.clock.now(), identity=identity))
@@ -283,7 +284,7 @@ class Call:
         self._line.receive(track)
 
     def data_received(self, topic: str, data: bytes) -> None:
-        if topic == PROBE_TOPIC:
+        if topic == wire.TOPIC:
             self._inbox.receive(data)
 
     def room_closed(self, reason: str) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from loadtest.clock import RunClock
 from loadtest.record.events import ClockSync, Event, ProbeMessage
+from loadtest_probe import wire
 
-__all__ = ["CLOCK_TOPIC", "PROBE_TOPIC", "ProbeInbox"]
+__all__ = ["ProbeInbox"]
 
-PROBE_TOPIC = "loadtest.probe"
-CLOCK_TOPIC = "loadtest.clock"
 FIRST_PINGS = 5
 FIRST_EVERY_S = 0.2
 THEN_EVERY_S = 5.0
-_GIVE_UP_S = 5.0
+GIVE_UP_S = 5.0
 """A probe that answers no ping for so long has its messages placed by their arrival."""
 
 
@@ -29,49 +28,44 @@ class ProbeInbox:
         self._emit = emit
         self._offset_s: float | None = None
         self._uncertainty_s = float("inf")
-        self._waiting: list[tuple[float, Mapping[str, Any]]] = []
-        self._pings: dict[int, float] = {}
+        self._waiting: list[tuple[float, float, Mapping[str, Any]]] = []
+        self._pings: dict[int | str, float] = {}
         self.seen: set[int] = set()
         """Sequence numbers of the messages received."""
 
     def receive(self, data: bytes) -> None:
-        """Take one data message on PROBE_TOPIC; what is no probe message is ignored."""
+        """Take one data message of the probe's topic; what is no probe message is ignored."""
         received_s = self._clock.now()
-        try:
-            message = json.loads(data)
-            sent_s, kind, sequence = float(message["t"]), message["type"], int(message["seq"])
-        except (ValueError, TypeError, KeyError):
+        line = wire.decode(data)
+        if line is None:
             return
-        if kind == "clock":
-            self._pong(message, received_s)
-            return
-        if sequence in self.seen:
-            return
-        self.seen.add(sequence)
-        waiting_since = self._waiting[0][0] if self._waiting else received_s
-        if self._offset_s is None and received_s - waiting_since < _GIVE_UP_S:
-            self._waiting.append((received_s, message))
-            return
-        self.flush()
-        self._write(received_s, message, sent_s)
+        if isinstance(line.message, wire.Clock):
+            self._pong(line.message, received_s)
+        elif self._is_new(line):
+            waiting_since = self._waiting[0][0] if self._waiting else received_s
+            if self._offset_s is None and received_s - waiting_since < GIVE_UP_S:
+                self._waiting.append((received_s, line.t, json.loads(data)))
+            else:
+                self.flush()
+                self._write(received_s, line.t, json.loads(data))
 
-    def merge(self, lines: list[str]) -> None:
+    def merge(self, text: str) -> None:
         """Add what the probe's file has and the data channel lost."""
         self.flush()
-        for line in lines:
-            try:
-                message = json.loads(line)
-                sent_s, kind, sequence = float(message["t"]), message["type"], int(message["seq"])
-            except (ValueError, TypeError, KeyError):
-                continue
-            if sequence not in self.seen and kind != "clock":
-                self.seen.add(sequence)
-                self._write(None, message, sent_s)
+        for data in text.splitlines():
+            line = wire.decode(data)
+            if line is not None and not isinstance(line.message, wire.Clock) and self._is_new(line):
+                self._write(None, line.t, json.loads(data))
+
+    def _is_new(self, line: wire.Line) -> bool:
+        new = line.seq not in self.seen
+        self.seen.add(line.seq)
+        return new
 
     def flush(self) -> None:
         """Write what still waits for a ping."""
-        for received_s, message in self._waiting:
-            self._write(received_s, message, float(message["t"]))
+        for received_s, sent_s, message in self._waiting:
+            self._write(received_s, sent_s, message)
         self._waiting.clear()
 
     async def ping(self, send: Callable[[str, bytes], Awaitable[None]]) -> None:
@@ -80,27 +74,24 @@ class ProbeInbox:
         while True:
             sent_s = self._clock.now()
             self._pings[number] = sent_s
-            await send(CLOCK_TOPIC, json.dumps({"ping_id": number, "t": sent_s}).encode())
+            await send(wire.CLOCK_TOPIC, wire.encode_ping(wire.ClockPing(number, sent_s)).encode())
             await asyncio.sleep(FIRST_EVERY_S if number < FIRST_PINGS else THEN_EVERY_S)
             number += 1
 
-    def _pong(self, message: Mapping[str, Any], received_s: float) -> None:
-        try:
-            sent_s = self._pings.pop(int(message["ping_id"]))
-            agent_s = float(message["received_t"])
-        except (KeyError, TypeError, ValueError):
+    def _pong(self, pong: wire.Clock, received_s: float) -> None:
+        sent_s = self._pings.pop(pong.ping_id, None)
+        if sent_s is None:
             return
-        offset_s, uncertainty_s = (sent_s + received_s) / 2 - agent_s, (received_s - sent_s) / 2
+        offset_s, uncertainty_s = (sent_s + received_s) / 2 - pong.received_t, (received_s - sent_s) / 2
         if uncertainty_s <= self._uncertainty_s:
             self._offset_s, self._uncertainty_s = offset_s, uncertainty_s
         self._emit(ClockSync(t=received_s, offset_s=offset_s, uncertainty_ms=uncertainty_s * 1000))
         self.flush()
 
-    def _write(self, received_s: float | None, message: Mapping[str, Any], sent_s: float) -> None:
+    def _write(self, received_s: float | None, sent_s: float, message: Mapping[str, Any]) -> None:
         if self._offset_s is not None:
             at = sent_s + self._offset_s
         else:
             at = received_s if received_s is not None else self._clock.now()
-        self._emit(
-            ProbeMessage(t=at, via="data" if received_s is not None else "file", received_s=received_s, message=message)
-        )
+        via: Literal["data", "file"] = "file" if received_s is None else "data"
+        self._emit(ProbeMessage(t=at, via=via, received_s=received_s, message=message))
