@@ -26,11 +26,12 @@ ANALYSIS_VERSION = 1
 
 WINDOW_S = 0.01
 BELOW_ACTIVE_DB = 30.0
-LOWEST_THRESHOLD_DBFS = -60.0
-"""Nothing softer is ever speech, however quiet the channel."""
+LOWEST_THRESHOLD_DBFS = -65.0
+"""Nothing softer is ever part of speech, however quiet the channel."""
 
 EVIDENCE_BELOW_ACTIVE_DB = 15.0
 LOWEST_EVIDENCE_DBFS = -50.0
+"""Nothing that stays below it is speech: neither comfort noise nor replies of near-zero audio."""
 EVIDENCE_S = 0.06
 """Time above the evidence level that makes a segment speech."""
 
@@ -39,6 +40,9 @@ NOISE_GUARD_S = 0.2
 """Noise is measured this far from anything that could be speech (the hangover of P.56), ..."""
 NOISE_LEAST_S = 0.3
 """... and only where there is this much of it."""
+STEADY_DB = 8.0
+"""Speech spends more than a tenth of its time this far below its active level; hum, hiss and tones do not."""
+STEADY_LEAST_S = 5.0
 
 CLOSURE_S = 0.05
 """A stop consonant is silent for about as long: what stands this close together is one sound, ..."""
@@ -97,7 +101,7 @@ def speech_segments(samples: npt.NDArray[np.int16], rate: int, *, min_gap_ms: fl
 def _runs_above(channel: npt.NDArray[np.int16], rate: int, threshold_dbfs: float) -> _Runs:
     """Stretches in which the sliding 10 ms RMS exceeds the threshold, without the window's own length."""
     window = round(WINDOW_S * rate)
-    limit = window * FULL_SCALE**2 * 10.0 ** (threshold_dbfs / 10.0)
+    limit = _energy(window, threshold_dbfs)
     closed = np.concatenate((channel, np.zeros(window, dtype=np.int16)))  # the last stretch ends as well
     flips = []
     above_before = np.zeros(1, dtype=bool)
@@ -132,8 +136,11 @@ def _covered(parts: _Runs, wholes: _Runs) -> npt.NDArray[np.int64]:
 
 
 def _noise_dbfs(channel: npt.NDArray[np.int16], rate: int, active_dbfs: float) -> float:
-    """Median 10 ms level of what is well away from any speech; minus infinity if that is zero, or too little."""
-    frame = round(WINDOW_S * rate)
+    """Median 10 ms level of what is well away from any speech; minus infinity if that is zero, or too little.
+
+    A channel that holds one steady sound is noise as a whole.
+    """
+    frame: int = round(WINDOW_S * rate)
     count = len(channel) // frame
     if count == 0:
         return -math.inf
@@ -141,15 +148,28 @@ def _noise_dbfs(channel: npt.NDArray[np.int16], rate: int, active_dbfs: float) -
     for start in range(0, count, _CHUNK // frame):
         wide = channel[start * frame : min(count, start + _CHUNK // frame) * frame].astype(np.int64)
         power[start : start + len(wide) // frame] = (wide * wide).reshape(-1, frame).sum(axis=1)
-    loud = power > frame * FULL_SCALE**2 * 10.0 ** ((active_dbfs - EVIDENCE_BELOW_ACTIVE_DB) / 10.0)
+    steady = int(np.partition(power, count // 10)[count // 10])
+    if count >= STEADY_LEAST_S / WINDOW_S and steady > _energy(frame, active_dbfs - STEADY_DB):
+        return _dbfs(steady, frame)
+    loud = power > _energy(frame, active_dbfs - EVIDENCE_BELOW_ACTIVE_DB)
     guard = round(NOISE_GUARD_S / WINDOW_S)
     seen = np.concatenate((np.zeros(guard + 1, dtype=np.int64), np.cumsum(loud)))
     seen = np.concatenate((seen, np.full(guard, seen[-1])))
-    quiet = np.sort(power[seen[2 * guard + 1 :] == seen[: -2 * guard - 1]])
-    median = int(quiet[len(quiet) // 2]) if len(quiet) >= NOISE_LEAST_S / WINDOW_S else 0
-    return 10.0 * math.log10(median / (frame * FULL_SCALE**2)) if median else -math.inf
+    quiet = power[seen[2 * guard + 1 :] == seen[: -2 * guard - 1]]
+    if len(quiet) < NOISE_LEAST_S / WINDOW_S:
+        return -math.inf
+    return _dbfs(int(np.partition(quiet, len(quiet) // 2)[len(quiet) // 2]), frame)
+
+
+def _energy(samples: int, level_dbfs: float) -> float:
+    """Sum of squares of so many samples at that RMS level."""
+    return samples * FULL_SCALE**2 * math.pow(10.0, level_dbfs / 10.0)
+
+
+def _dbfs(energy: int, samples: int) -> float:
+    return 10.0 * math.log10(energy / (samples * FULL_SCALE**2)) if energy else -math.inf
 
 
 def _level_dbfs(samples: npt.NDArray[np.int16]) -> float:
     wide = samples.astype(np.int64)
-    return 10.0 * math.log10(int(np.dot(wide, wide)) / (len(samples) * FULL_SCALE**2))
+    return _dbfs(int(np.dot(wide, wide)), len(samples))

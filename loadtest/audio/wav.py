@@ -129,12 +129,15 @@ def write_flac_from_pcm(pcm_path: Path, flac_path: Path) -> None:
     """Turn a finished raw recording (interleaved stereo int16, 16 kHz) into FLAC.
 
     The FLAC appears complete or not at all, and is on disk when this returns: only then may the caller remove the PCM.
-    A last frame that was cut short is left out. Raises RecordError.
+    A last frame that was cut short is left out; a recording of nothing becomes one sample of silence.
+    Raises RecordError.
     """
     partial = flac_path.with_name(flac_path.name + ".partial")
     try:
         with pcm_path.open("rb") as pcm, partial.open("wb") as out:
             with soundfile.SoundFile(out, "w", RATE, 2, subtype="PCM_16", format="FLAC") as flac:
+                if pcm_path.stat().st_size < _FRAME_BYTES:
+                    flac.write(np.zeros((1, 2), dtype=np.int16))  # without any sample it would be no FLAC file
                 while block := pcm.read(_BLOCK_FRAMES * _FRAME_BYTES):
                     flac.write(_frames(block))
             out.flush()
