@@ -18,8 +18,10 @@ import json
 import logging
 import os
 import socket
+import ssl
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 # The forkserver would otherwise load turn detection weights (244 MB) that a Gemini agent never uses.
@@ -28,7 +30,7 @@ os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
 from google.genai import types
 from google.oauth2.credentials import Credentials
 from livekit import rtc
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli, function_tool
+from livekit.agents import Agent, AgentServer, AgentSession, CloseEvent, JobContext, JobProcess, cli, function_tool
 from livekit.plugins import google
 
 from loadtest_probe import attach
@@ -40,6 +42,7 @@ INSTRUCTIONS = (
     "Use look_up_parcel when they name a parcel or an order."
 )
 CALL_ACTIVE = "active"
+LAST_WORDS_S = 0.3
 
 logger = logging.getLogger("loadtest.agent")
 
@@ -89,6 +92,12 @@ def endpoint_from(metadata: str) -> Endpoint:
         ) from error
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """One for the process: google-genai would read the bundle of certificates three times as each call begins."""
+    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+
+
 def realtime_model(endpoint: Endpoint) -> google.realtime.RealtimeModel:
     """The LiveKit plugin's model for that endpoint, with the call's name on every connection."""
     key = os.environ.get("GOOGLE_API_KEY", "")
@@ -96,7 +105,11 @@ def realtime_model(endpoint: Endpoint) -> google.realtime.RealtimeModel:
         "model": endpoint.model,
         "voice": endpoint.voice,
         "http_options": types.HttpOptions(
-            base_url=endpoint.base_url, headers={"x-loadtest-call": endpoint.call_id}, timeout=10_000
+            base_url=endpoint.base_url,
+            headers={"x-loadtest-call": endpoint.call_id},
+            timeout=10_000,
+            client_args={"verify": tls_context()},
+            async_client_args={"ssl": tls_context()},
         ),
     }
     if endpoint.api == "vertex":
@@ -150,12 +163,11 @@ def prewarm(_: JobProcess) -> None:
             project="",
             location="",
         )
-        plugin_log = logging.getLogger("livekit.plugins.google")
-        plugin_log.disabled = True
+        logging.disable(logging.CRITICAL)  # that it fails is the point
         try:
             asyncio.run(_rehearse(nowhere))
         finally:
-            plugin_log.disabled = False
+            logging.disable(logging.NOTSET)
 
 
 async def _rehearse(endpoint: Endpoint) -> None:
@@ -204,8 +216,13 @@ async def entrypoint(ctx: JobContext) -> None:
         return
     ctx.log_context_fields = {"call_id": endpoint.call_id, "room": ctx.job.room.name}
     attach(session, ctx.room, log_dir=endpoint.probe_dir)
-    # The callee hanging up, and an endpoint that cannot be reached, both close the session; the job ends with it.
-    session.on("close", lambda event: ctx.shutdown(reason=f"session closed: {event.reason.value}"))
+
+    def on_close(event: CloseEvent) -> None:
+        # The callee hung up, or the endpoint is lost for good. The job ends, once the probe's last words are out.
+        loop = asyncio.get_running_loop()
+        loop.call_later(LAST_WORDS_S, ctx.shutdown, f"session closed: {event.reason.value}")
+
+    session.on("close", on_close)
 
     await ctx.connect()
     # Connecting to the model while it still rings is what makes the greeting quick.

@@ -56,7 +56,7 @@ def _attach(session: Any, room: Any, log_dir: str | os.PathLike[str] | None, gua
         tap.find_rt_session()
         channel.poke()
 
-    ticker = Ticker(report, look, lambda: not (tap.found or tap.session_closed), guard)
+    ticker = Ticker(asyncio.get_running_loop(), report, look, lambda: tap.is_starting, guard)
 
     def on_data(packet: Any) -> None:
         received_t = time.monotonic()
@@ -75,9 +75,6 @@ def _attach(session: Any, room: Any, log_dir: str | os.PathLike[str] | None, gua
         ticker.stop()
         await channel.flush(_FLUSH_S)
         channel.close()
-        for sink in sinks:
-            if isinstance(sink, FileSink):
-                guard.run(sink.close)
 
     async def on_shutdown() -> None:
         try:
@@ -96,8 +93,8 @@ def _attach(session: Any, room: Any, log_dir: str | os.PathLike[str] | None, gua
         if job is None:
             ending.append(asyncio.get_running_loop().create_task(on_shutdown()))
 
-    room.on("data_received", guard(on_data))
-    room.on("disconnected", guard(on_disconnected))
+    guard.run(lambda: room.on("data_received", guard(on_data)))
+    guard.run(lambda: room.on("disconnected", guard(on_disconnected)))
     if job is not None:
         guard.run(job.add_shutdown_callback, on_shutdown)
 

@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections import deque
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from loadtest_probe.guard import Guard
 from loadtest_probe.wire import TOPIC
@@ -19,21 +19,16 @@ _SEND_TIMEOUT_S = 5.0
 
 
 class FileSink:
-    """Appends one line at a time, handed to the system at once, so that a killed agent leaves all it saw."""
+    """Appends one line at a time and lets go of the file, so that a killed agent leaves all that it saw."""
 
     def __init__(self, folder: str, name: str) -> None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
         safe = re.sub(r"[^\w.\-]", "_", name).lstrip(".") or "session"
-        self._file: IO[str] | None = (Path(folder) / f"{safe}.jsonl").open("a", buffering=1, encoding="utf-8")
+        self._path = Path(folder) / f"{safe}.jsonl"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, line: str) -> None:
-        if self._file is not None:
-            self._file.write(line + "\n")
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
 
 class ChannelSink:

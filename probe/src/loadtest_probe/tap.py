@@ -15,10 +15,7 @@ __all__ = ["Tap"]
 
 
 class Tap:
-    """Reports only times, codes, states and names: no words of the call.
-
-    closed: called once, when the session has ended.
-    """
+    """Reports only times, codes, states and names: no words of the call."""
 
     def __init__(self, session: Any, report: Callable[[Message], None], guard: Guard) -> None:
         self._session = session
@@ -27,6 +24,7 @@ class Tap:
         self.connections = Connections(report)
         self._generations = Generations(report, lambda: self.connections.is_open, guard)
         self._rt_session: Any = None
+        self._started = False
         self.session_closed = False
 
     def install(self) -> None:
@@ -42,8 +40,9 @@ class Tap:
             self._session.on(event, self._with_rt_session(handler))
 
     @property
-    def found(self) -> bool:
-        return self._rt_session is not None
+    def is_starting(self) -> bool:
+        """The session may make its realtime session, and connect it, at any moment."""
+        return self._rt_session is None and not self._started and not self.session_closed
 
     def find_rt_session(self) -> None:
         """Attach to the realtime session once the agent has one. Its connection takes longer than the next look."""
@@ -84,6 +83,7 @@ class Tap:
             self.connections.failed(event.error)
 
     def _on_agent_state(self, event: Any) -> None:
+        self._started = True
         self._report(AgentState(str(event.old_state), str(event.new_state)))
         if event.new_state == "speaking":
             self._generations.speaking()

@@ -22,12 +22,13 @@ class Ticker:
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         report: Callable[[Message], None],
         look: Callable[[], None],
         quickly: Callable[[], bool],
         guard: Guard,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._report = report
         self._look = look
         self._quickly = quickly

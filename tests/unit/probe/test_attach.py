@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from google.genai.errors import APIError
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close as Frame
+
+from loadtest_probe import attach, wire
+from loadtest_probe.connections import PLUGIN_LOGGER
+from tests.unit.probe.fakes import RealtimeSession, Room, Session, read
+
+PLUGIN = logging.getLogger(PLUGIN_LOGGER)
+SECRET = "AIzaSyD4f8Gh2kLmNoPqRsTuVwXyZ0123456789"
+WORDS = "my name is Eleanor"
+
+
+@pytest.fixture(autouse=True)
+async def _leave_nothing_behind() -> AsyncIterator[None]:
+    handlers = list(PLUGIN.handlers)
+    yield
+    PLUGIN.handlers[:] = handlers
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+def server_close(code: int = 1011, reason: str = "Internal error encountered.") -> Exception:
+    try:
+        try:
+            raise ConnectionClosedError(Frame(code, reason), Frame(code, reason), True)
+        except ConnectionClosedError:
+            APIError.raise_error(code, reason, None)
+    except APIError as error:
+        return error
+    raise AssertionError
+
+
+async def settle() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def probe_lines(folder: Path) -> list[wire.Message]:
+    return read((folder / "room-1.jsonl").read_text().splitlines())
+
+
+async def test_a_close_and_what_followed_reaches_the_tester(tmp_path: Path) -> None:
+    rt = RealtimeSession()
+    room = Room()
+    attach(Session(rt), room, log_dir=tmp_path)
+    rt.connect(0.0682)
+    error = server_close()
+    PLUGIN.error("error in receive task: 1011", exc_info=error)
+    PLUGIN.error("Gemini Realtime API error: 1011", exc_info=error)
+    PLUGIN.warning("Gemini Realtime API connection failed, retrying in 0.1s", exc_info=error)
+    rt.emit("error", SimpleNamespace(error=error))
+    rt.connect(0.05, handle="h1")
+    await settle()
+
+    hello, *rest = room.messages()
+    assert isinstance(hello, wire.Hello)
+    assert (hello.model, hello.room) == ("gemini-3.1-flash-live-preview", "room-1")
+    assert rest == [
+        wire.Connected(1, 68.2, False),
+        wire.Closed(1, 1011, "Internal error encountered.", "server", "APIError"),
+        wire.Connected(2, 50.0, True),
+    ]
+    assert probe_lines(tmp_path) == room.messages()
+    assert [wire.decode(line).seq for line in room.sent] == [0, 1, 2, 3]  # type: ignore[union-attr]
+
+
+async def test_what_fails_before_setup_is_refused_not_closed() -> None:
+    rt = RealtimeSession()
+    room = Room()
+    attach(Session(rt), room)
+    PLUGIN.error("Gemini Realtime API error: 1008", exc_info=server_close(1008, "no such model"))
+    await settle()
+    assert room.messages()[1:] == [wire.Refused(1, None, 1008, "no such model")]
+
+
+async def test_a_goaway_ends_its_connection_and_a_refusal_after_it_is_no_close() -> None:
+    rt = RealtimeSession()
+    room = Room()
+    attach(Session(rt), room)
+    rt.connect()
+    PLUGIN.warning("Gemini server indicates disconnection soon. Time left: 50s")
+    PLUGIN.error("Gemini Realtime API error: 1011", exc_info=server_close())
+    await settle()
+    assert room.messages()[2:] == [wire.GoAway(1, 50.0), wire.Refused(2, None, 1011, "Internal error encountered.")]
+
+
+async def test_another_session_of_the_process_is_left_alone() -> None:
+    rt = RealtimeSession()
+    room = Room()
+    attach(Session(rt), room)
+    rt.connect()
+    stranger = threading.Thread(target=lambda: PLUGIN.error("error in receive task: x", exc_info=server_close()))
+    stranger.start()
+    stranger.join()
+    await settle()
+    assert not any(isinstance(message, wire.Closed) for message in room.messages())
+
+
+async def test_the_turns_of_the_model_are_followed_without_taking_their_audio() -> None:
+    rt = RealtimeSession()
+    room = Room()
+    attach(Session(rt), room)
+    rt.connect()
+
+    spoken = rt.generate("GR_1")
+    spoken.audio_ch.send_nowait("frame 1")
+    spoken.audio_ch.send_nowait("frame 2")
+    spoken.audio_ch.close()
+    rt.finish()
+    empty = rt.generate("GR_2")
+    rt.finish()
+    empty.audio_ch.close()
+    tool = rt.generate("GR_3")
+    tool.function_ch.send_nowait("call")
+    rt.finish()
+    rt.generate("GR_4")
+    PLUGIN.error("error in receive task: 1011", exc_info=server_close())
+    rt.finish()
+    await settle()
+
+    assert (spoken.audio_ch.items, spoken.audio_ch.closed) == (["frame 1", "frame 2"], True)
+    generations = [message for message in room.messages() if isinstance(message, wire.Generation)]
+    assert generations == [
+        wire.Generation("GR_1", "created"),
+        wire.Generation("GR_1", "first_audio"),
+        wire.Generation("GR_1", "complete"),
+        wire.Generation("GR_1", "done", False),
+        wire.Generation("GR_2", "created"),
+        wire.Generation("GR_2", "done", True),
+        wire.Generation("GR_3", "created"),
+        wire.Generation("GR_3", "done", False),
+        wire.Generation("GR_4", "created"),
+        wire.Generation("GR_4", "done", None),
+    ]
+
+
+async def test_attached_before_the_session_starts_it_finds_the_connection_later() -> None:
+    session = Session()
+    room = Room()
+    attach(session, room)
+    rt = RealtimeSession()
+    session.rt_session = rt
+    session.emit("agent_state_changed", SimpleNamespace(old_state="initializing", new_state="listening"))
+    rt.connect()
+    await settle()
+    assert room.messages()[1:] == [wire.AgentState("initializing", "listening"), wire.Connected(1, 50.0, False)]
+
+
+async def test_the_callees_clock_is_answered() -> None:
+    room = Room()
+    attach(Session(), room)
+    ping = wire.encode_ping(wire.ClockPing(7, 1.0)).encode()
+    room.emit("data_received", SimpleNamespace(topic=wire.CLOCK_TOPIC, data=ping))
+    room.emit("data_received", SimpleNamespace(topic="chat", data=ping))
+    room.emit("data_received", SimpleNamespace(topic=wire.CLOCK_TOPIC, data=b"nonsense"))
+    await settle()
+    [line] = [line for line in map(wire.decode, room.sent) if line and isinstance(line.message, wire.Clock)]
+    assert isinstance(line.message, wire.Clock)
+    assert line.message.ping_id == 7
+    assert line.message.received_t <= line.t
+
+
+async def test_the_file_is_complete_when_the_channel_fails(tmp_path: Path) -> None:
+    async def broken() -> None:
+        raise ConnectionError("engine closed")
+
+    rt = RealtimeSession()
+    room = Room(publish=broken)
+    attach(Session(rt), room, log_dir=tmp_path)
+    for _ in range(3):
+        rt.connect()
+    await settle()
+    assert room.sent == []
+    assert [type(message) for message in probe_lines(tmp_path)] == [wire.Hello] + [wire.Connected] * 3
+
+
+async def test_lines_wait_until_the_callee_is_in_the_room() -> None:
+    room = Room(occupied=False)
+    rt = RealtimeSession()
+    attach(Session(rt), room)
+    rt.connect()
+    await settle()
+    assert room.sent == []
+    room.remote_participants["sip_1"] = object()
+    rt.connect()
+    await settle()
+    assert [type(message) for message in room.messages()] == [wire.Hello, wire.Connected, wire.Connected]
+
+
+async def test_a_channel_that_hangs_costs_the_agent_nothing_but_a_bounded_queue(tmp_path: Path) -> None:
+    opened = asyncio.Event()
+
+    async def stuck() -> None:
+        await opened.wait()
+
+    rt = RealtimeSession()
+    room = Room(publish=stuck)
+    attach(Session(rt), room, log_dir=tmp_path)
+    for _ in range(1500):
+        rt.connect()
+    await settle()
+    assert sum(isinstance(message, wire.Connected) for message in probe_lines(tmp_path)) == 1500
+    opened.set()
+    while len(room.sent) < 1000:
+        await asyncio.sleep(0)
+    await settle()
+    assert len(room.sent) <= 1002  # those that waited, and at most what a slow machine's lag added since
+
+
+async def test_no_words_of_the_call_and_no_key_leave_the_agent(tmp_path: Path) -> None:
+    rt = RealtimeSession()
+    session = Session(rt)
+    room = Room()
+    attach(session, room, log_dir=tmp_path)
+    rt.connect(handle=SECRET)
+    session.emit("conversation_item_added", SimpleNamespace(item=SimpleNamespace(text_content=WORDS)))
+    session.emit("error", SimpleNamespace(error=SimpleNamespace(recoverable=True, error=ValueError(f"parse: {WORDS}"))))
+    session.emit(
+        "function_tools_executed",
+        SimpleNamespace(function_calls=[SimpleNamespace(name="look_up", arguments=WORDS)]),
+    )
+    PLUGIN.error("error in receive task: x", exc_info=server_close(1008, f"key={SECRET} is not valid"))
+    PLUGIN.error("Gemini Realtime API error: x", exc_info=ValueError(f"Failed to parse response: {WORDS} {SECRET}"))
+    session.emit(
+        "close", SimpleNamespace(reason="error", error=SimpleNamespace(error=OSError(f"wss://h?key={SECRET}")))
+    )
+    await settle()
+    everything = "".join(room.sent) + (tmp_path / "room-1.jsonl").read_text()
+    assert {type(message) for message in room.messages()} >= {wire.Error, wire.Tool, wire.Closed, wire.SessionClosed}
+    assert "Eleanor" not in everything
+    assert SECRET[:8] not in everything
+
+
+class Hostile:
+    """Everything about it raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text either")
+
+
+@pytest.mark.parametrize(
+    "make_session", [lambda: None, Hostile, object, Session], ids=["none", "hostile", "bare", "fake"]
+)
+@pytest.mark.parametrize("make_room", [lambda: None, Hostile, object], ids=["none", "hostile", "bare"])
+async def test_it_never_raises_into_the_agent_at_attach(make_session: Any, make_room: Any, tmp_path: Path) -> None:
+    session, room = make_session(), make_room()
+    attach(session, room, log_dir=tmp_path / "probe")
+    attach(session, room, log_dir="/proc/nowhere")
+    await settle()
+
+
+def test_it_never_raises_without_an_event_loop() -> None:
+    attach(Session(), Room())
+
+
+async def test_it_never_raises_into_the_agent_later(caplog: pytest.LogCaptureFixture) -> None:
+    rt = RealtimeSession()
+    session = Session(rt)
+    room = Room()
+    with caplog.at_level(logging.DEBUG, "loadtest_probe"):
+        attach(session, room)
+        for emitter in (session, rt, room):
+            for event in list(emitter.handlers):
+                emitter.emit(event, Hostile())
+                emitter.emit(event, None)
+        PLUGIN.error("error in receive task: x", exc_info=(RuntimeError, None, None))  # type: ignore[arg-type]
+        await settle()
+    records = [record for record in caplog.records if record.name == "loadtest_probe"]
+    assert [record.levelno for record in records] == [logging.DEBUG]
+
+
+async def test_the_end_of_the_session_is_told_once() -> None:
+    session = Session(RealtimeSession())
+    room = Room()
+    attach(session, room)
+    closed = SimpleNamespace(reason=SimpleNamespace(value="participant_disconnected"), error=None)
+    session.emit("close", closed)
+    session.emit("close", closed)
+    await settle()
+    assert room.messages()[1:] == [wire.SessionClosed("participant_disconnected", None)]
+
+
+async def test_after_the_room_is_gone_the_probe_says_bye_and_lets_go(tmp_path: Path) -> None:
+    session = Session(RealtimeSession())
+    room = Room()
+    before = list(PLUGIN.handlers)
+    attach(session, room, log_dir=tmp_path)
+    assert PLUGIN.handlers != before
+    session.emit("close", SimpleNamespace(reason="job_shutdown", error=None))
+    room.emit("disconnected", "CLIENT_INITIATED")
+    await settle()
+    assert probe_lines(tmp_path)[-1] == wire.Bye()
+    assert PLUGIN.handlers == before
+
+
+def test_only_attach_is_public() -> None:
+    import loadtest_probe
+
+    assert loadtest_probe.__all__ == ["__version__", "attach"]
