@@ -135,7 +135,7 @@ class SpeechDetector:
     def _last_sample(self, start: int) -> int:
         """One past the last sample from which on 10 ms are within 30 dB of the utterance's active level."""
         first = self._frame - len(self._blocks)
-        powers = np.concatenate(self._blocks)
+        powers = np.concatenate((*self._blocks, np.zeros(BLOCKS - 1)))
         windows = np.convolve(powers, np.ones(BLOCKS) / BLOCKS, mode="valid")
         skip = max(0, start - first) * BLOCKS
         spoken = windows[skip : (self._last_speech + END_AFTER_LAST_FRAMES - first) * BLOCKS]

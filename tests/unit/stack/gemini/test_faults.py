@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import pytest
+
+from loadtest.scenario.endpoint import FAULTS, Fault
+from loadtest.stack.gemini import faults
+from loadtest.stack.gemini.draws import Draws
+from loadtest.stack.gemini.hazards import Hazards
+from loadtest.stack.gemini.session import CallState
+from tests.unit.stack.gemini.conftest import Drive, profile, silence, speech
+
+Make = Callable[..., Drive]
+
+
+def spoken(drive: Make, fault: dict[str, Any], **options: Any) -> Drive:
+    """One utterance of the caller, 1.3 s to the end-pointing, and a long wait."""
+    one = drive(profile(faults=[fault]), **options)
+    return one.hear(silence(0.3), speech(0.5), silence(0.5)).wait(25)
+
+
+def closed(one: Drive) -> tuple[Any, ...]:
+    (line,) = one.lines("closed")
+    return tuple(line[name] for name in ("code", "reason", "side", "phase"))
+
+
+def test_every_fault_that_can_be_asked_for_exists_and_is_asked_for_as_it_can() -> None:
+    behaviours: dict[str, Collection[str]] = {"turn": faults.TURN, "minute": faults.CLOCK, "connect": faults.CONNECT}
+    for trigger, known in behaviours.items():
+        assert set(known) == {name for name, kind in FAULTS.items() if trigger in kind.triggers}
+
+
+def test_f1_closes_before_any_audio(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F1", "at_turn": 1})
+    assert closed(one) == (1011, "Internal error encountered.", "server", "awaiting_reply")
+    assert not one.audio_parts()
+    ((at, close),) = one.closes
+    assert close.code == 1011
+    assert 1.3 + 0.2 <= at <= 1.3 + 1.5
+    assert one.lines("fault") == [{"fault": "F1", "phase": "awaiting_reply", "turn": 1}]
+    assert one.session.next_due is None
+
+
+def test_f2_closes_inside_the_reply(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F2", "at_turn": 1})
+    whole = spoken(drive, {"fault": "F2", "at_turn": 9})
+    assert closed(one) == (1011, "Internal error encountered.", "server", "replying")
+    assert 1 <= len(one.audio_parts()) < len(whole.audio_parts())
+    assert one.lines("reply_audio_sent")[0]["parts"] == len(one.audio_parts())
+    assert "generationComplete" not in one.kinds()
+
+
+def test_f4_waits_until_nothing_is_going_on(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F4", "at_connected_s": 1.0})
+    code, reason, side, phase = closed(one)
+    assert (code, side, phase) == (1011, "server", "idle")
+    assert reason in (faults.UNAVAILABLE, faults.DEADLINE)
+    (ended,) = [at for at, line in one.truth if line.type == "turn_complete"]
+    assert one.closes[0][0] == pytest.approx(ended, abs=0.3)
+
+
+def test_f20_is_a_reset_without_a_close_frame(drive: Make) -> None:
+    for fault in ({"fault": "F20", "at_turn": 1}, {"fault": "F20", "at_connected_s": 2.0}):
+        one = spoken(drive, fault)
+        assert closed(one)[:3] == (1006, "", "none")
+        assert one.closes[0][1].code is None
+    assert one.closes[0][0] == pytest.approx(2.0)
+
+
+def test_f23_leaves_a_hole_of_the_drawn_length_in_what_is_heard(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F23", "at_turn": 1, "stall_ms_min": 2000, "stall_ms_max": 2000})
+    parts = one.audio_parts()
+    (sent,) = one.lines("reply_audio_sent")
+    assert sent["parts"] == len(parts)
+    playing, holes = parts[0], []
+    for at in parts:
+        if at > playing + 1e-6:
+            holes.append(at - playing)
+        playing = max(playing, at) + sent["audio_ms"] / 1000 / len(parts)
+    assert holes == [pytest.approx(2.0, abs=0.05)]
+    assert one.kinds()[-3:] == ["generationComplete", "turnComplete", "handle"]
+    (ended,) = [at for at, line in one.truth if line.type == "turn_complete"]
+    assert ended == pytest.approx(parts[0] + 2.0 + sent["audio_ms"] / 1000, abs=0.001)
+    assert not one.lines("closed")
+
+
+def test_f26_ends_the_turn_without_audio(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F26", "at_turn": 1})
+    assert one.kinds()[-3:] == ["inputTranscription", "turnComplete", "handle"]
+    assert not one.audio_parts()
+    assert one.lines("fault") == [{"fault": "F26", "phase": "awaiting_reply", "turn": 1}]
+    assert not one.lines("closed")
+
+
+def test_f26_can_come_in_runs() -> None:
+    run = Fault.model_validate({"fault": "F26", "per_turn": 0.05, "run_turns_max": 9})
+    one = Fault.model_validate({"fault": "F26", "per_turn": 0.05})
+
+    def struck(fault: Fault) -> int:
+        hazards = Hazards((fault,), Draws(1, "preview", "c1"), "c1", 1)
+        return sum(any(turn - begun < length for begun, length in hazards._runs(fault, turn)) for turn in range(2000))
+
+    assert 60 < struck(one) < 140
+    assert 2.5 * struck(one) < struck(run) < 6 * struck(one)
+
+
+def refusal(fault: dict[str, Any], connection: int, call_id: str | None = "c1") -> faults.Refusal | None:
+    hazards = Hazards((Fault.model_validate(fault),), Draws(1, "preview", "c1"), call_id, connection)
+    found = hazards.refusal()
+    return found[1] if found else None
+
+
+def test_f5_and_f13_meet_the_connect_they_are_scheduled_for() -> None:
+    f5 = refusal({"fault": "F5", "at_connect": 2}, 2)
+    assert f5 is not None
+    assert f5.close is not None
+    assert (f5.close.code, f5.close.reason) == (1011, "Internal error encountered.")
+    f13 = refusal({"fault": "F13", "at_connect": 1, "http_status": 429}, 1)
+    assert f13 == faults.Refusal(http_status=429)
+    assert refusal({"fault": "F13", "at_connect": 1}, 2) is None
+    assert refusal({"fault": "F13", "at_connect": 1, "calls": ["c2"]}, 1) is None
+    assert refusal({"fault": "F13", "at_connect": 1, "calls": ["c2"]}, 1, "c2") is not None
+
+
+def test_hazards_strike_as_often_as_they_say() -> None:
+    def strikes(fault: dict[str, Any]) -> list[float]:
+        settings = (Fault.model_validate(fault),)
+        return [
+            age
+            for call in range(2000)
+            for age, _, _ in Hazards(settings, Draws(1, "preview", f"c{call}"), f"c{call}", 1).strikes()
+            if age <= 60
+        ]
+
+    assert len(strikes({"fault": "F4", "per_minute": 0.1})) == pytest.approx(2000 * 0.095, rel=0.2)
+    assert strikes({"fault": "F4", "per_minute": 0.0}) == []
+    met = sum(
+        Hazards(
+            (Fault.model_validate({"fault": "F13", "per_connect": 0.1}),), Draws(1, "preview", f"c{n}"), None, 1
+        ).refusal()
+        is not None
+        for n in range(2000)
+    )
+    assert met == pytest.approx(200, rel=0.2)
+
+
+def test_turn_hazards_are_seeded_and_spare_the_greeting(drive: Make) -> None:
+    always = [{"fault": "F1", "per_turn": 1.0}]
+    assert not drive(profile(faults=always)).ask().wait(10).lines("fault")
+    assert drive(profile(faults=[{"fault": "F1", "at_turn": 0}])).ask().wait(10).lines("fault")
+    some = (Fault.model_validate({"fault": "F1", "per_turn": 0.2}),)
+
+    def struck(arm: str, seed: int) -> list[int]:
+        hazards = Hazards(some, Draws(seed, arm, "c1"), "c1", 1)
+        return [turn for turn in range(1, 300) if list(hazards._runs(some[0], turn))]
+
+    assert 30 < len(struck("preview", 1)) < 90
+    assert struck("preview", 1) == struck("preview", 1)
+    assert struck("preview", 1) != struck("ga", 1)
+    assert struck("preview", 1) != struck("preview", 2)
+
+
+def test_a_turn_lost_to_a_fault_is_not_drawn_again_after_the_reconnect(drive: Make) -> None:
+    call = CallState("c1", "c1")
+    first = spoken(drive, {"fault": "F1", "at_turn": 1}, call=call)
+    assert closed(first)[0] == 1011
+    second = spoken(drive, {"fault": "F1", "at_turn": 1}, call=call, connection=2)
+    assert not second.lines("closed")
+    assert second.lines("reply_started")[0]["turn"] == 2
