@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadtest.audio import edges
 from loadtest.audio.edges import Segment, speech_segments
 from loadtest.audio.wav import RATE, Samples
 from tests.unit.audio.signals import Floats, burst, noise, shipped_lines, to_int16
@@ -114,3 +115,10 @@ def test_the_level_is_that_of_the_segment() -> None:
     assert loud.level_dbfs == pytest.approx(-12.0, abs=0.1)
     assert soft.level_dbfs == pytest.approx(-24.0, abs=0.1)
     assert soft.duration_s == pytest.approx(1.0, abs=0.001)
+
+
+@pytest.mark.parametrize("chunk", [161, 1000, 4096])
+def test_edges_do_not_depend_on_how_much_is_worked_on_at_once(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = speech_segments(CONVERSATION, RATE)
+    monkeypatch.setattr(edges, "_CHUNK", chunk)
+    assert speech_segments(CONVERSATION, RATE) == expected
