@@ -57,7 +57,7 @@ def test_it_looks_more_often_while_a_connection_may_begin() -> None:
     loop, starting = Loop(), [True]
     Ticker(loop, lambda _: None, lambda: None, lambda: starting[0], Guard())  # type: ignore[arg-type]
     loop.run_next()
-    assert round(loop.timers[0][0] - loop.now, 3) == 0.01
+    assert round(loop.timers[0][0] - loop.now, 3) == 0.025
     starting[0] = False
     loop.run_next()
     assert round(loop.timers[0][0] - loop.now, 3) == 0.1
