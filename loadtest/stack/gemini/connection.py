@@ -14,7 +14,8 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from loadtest.stack.gemini import messages
 from loadtest.stack.gemini.plan import Close
-from loadtest.stack.gemini.session import Action, Send, Session, Truth
+from loadtest.stack.gemini.session import Session
+from loadtest.stack.gemini.state import Action, Send, Truth
 
 __all__ = ["Connection"]
 

@@ -22,7 +22,8 @@ from loadtest.stack.gemini.draws import Draws
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.plan import Close
 from loadtest.stack.gemini.recordings import Recordings
-from loadtest.stack.gemini.session import CallState, Session, Snapshot
+from loadtest.stack.gemini.session import Session
+from loadtest.stack.gemini.state import CallState, Snapshot
 from loadtest.stack.gemini.truth import TruthFolder
 
 __all__ = ["Config", "Simulator"]

@@ -17,10 +17,9 @@ from loadtest.stack.gemini.draws import Draws, delay_s
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.plan import Close, Step
 from loadtest.stack.gemini.recordings import Recordings
+from loadtest.stack.gemini.state import Action, CallState, Phase, Send, Snapshot, Truth
 
-__all__ = ["Action", "CallState", "Phase", "Send", "Session", "Snapshot", "Truth"]
-
-Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
+__all__ = ["Session"]
 
 # A pause longer than this counts as the end of speech for the phase, before end-pointing has decided.
 PAUSE_MS = 250
@@ -29,46 +28,6 @@ SETTLE_S = 0.15
 IDLE_POLL_S = 0.2
 NEVER_MS = 10**9
 CANCELLED = "The operation was cancelled."
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send this as one binary frame."""
-
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """Write this line of the ground truth. Times in `fields` are monotonic seconds."""
-
-    type: str
-    fields: dict[str, Any]
-
-
-Action = Send | Truth | Close
-
-
-@dataclass(slots=True)
-class CallState:
-    """What the simulator knows of a call across its connections. Counts only rise, so no draw is made twice."""
-
-    call_id: str | None
-    key: str
-    """Names the call's random streams."""
-    connections: int = 0
-    turns: int = 0
-    """Utterances of the caller so far."""
-    asked: int = 0
-    """Replies asked for by the client so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a resumption handle restores: the state when it was issued."""
-
-    call: CallState
-    model_turns: int
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ from loadtest.stack.gemini.draws import Draws
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.plan import Close
 from loadtest.stack.gemini.recordings import Recordings
-from loadtest.stack.gemini.session import Action, CallState, Send, Session, Snapshot, Truth
+from loadtest.stack.gemini.session import Session
+from loadtest.stack.gemini.state import Action, CallState, Send, Snapshot, Truth
 
 RATE = 16_000
 CHUNK = 800

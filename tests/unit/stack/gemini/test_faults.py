@@ -9,7 +9,7 @@ from loadtest.scenario.endpoint import FAULTS, Fault
 from loadtest.stack.gemini import faults
 from loadtest.stack.gemini.draws import Draws
 from loadtest.stack.gemini.hazards import Hazards
-from loadtest.stack.gemini.session import CallState
+from loadtest.stack.gemini.state import CallState
 from tests.unit.stack.gemini.conftest import Drive, profile, silence, speech
 
 Make = Callable[..., Drive]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import json
 import re
@@ -21,6 +22,7 @@ import trustme
 from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
+from yarl import URL
 
 from loadtest.stack.gemini import recordings
 from loadtest.stack.gemini.recordings import Recording, Recordings
@@ -293,6 +295,47 @@ async def test_faults_reach_the_client_as_the_real_ones_do(serve: Callable[..., 
     }
     assert [line["fault"] for line in served.lines("fault", "gemini.jsonl")] == ["F1", "F2", "F4", "F20", "F5"]
     await simulator.close()
+
+
+VERSION_ONE = "ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
+
+
+async def test_doubled_slashes_and_camel_case_are_accepted_and_frames_are_binary(served: Served) -> None:
+    url = URL(served.url(f"/arms/quick//{VERSION_ONE}?key=KEY"), encoded=True)
+    async with aiohttp.ClientSession() as http, http.ws_connect(url, ssl=served.trust) as socket:
+        await socket.send_json({"setup": {"model": "models/m", "generationConfig": {"responseModalities": ["AUDIO"]}}})
+        first = await socket.receive()
+        assert first.type is aiohttp.WSMsgType.BINARY
+        assert json.loads(first.data) == {"setupComplete": {}}
+    (opened,) = served.lines("connection_opened")
+    assert opened["path"] == f"/arms/quick//{VERSION_ONE}"
+
+
+async def test_f20_sends_a_reset_and_no_end_of_stream(serve: Callable[..., Any]) -> None:
+    simulator, served = await serve(quick={"faults": [{"fault": "F20", "at_connected_s": 0.0}]})
+    await served.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=served.trust)
+    key = base64.b64encode(bytes(16)).decode()
+    head = f"GET /arms/quick/{VERSION_ONE} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    writer.write(f"{head}x-goog-api-key: KEY\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
+    setup = json.dumps({"setup": {"model": "models/m"}}).encode()
+    # A client's frame: text, masked with zeros.
+    writer.write(bytes((0x81, 0x80 | len(setup))) + bytes(4) + setup)
+    with pytest.raises(ConnectionResetError):
+        await reader.read(-1)
+    writer.transport.abort()
+    await simulator.close()
+
+
+async def test_an_unnamed_call_keeps_its_count_of_turns_through_its_handle(served: Served) -> None:
+    handle = None
+    for _ in range(2):
+        config = CONFIG.model_copy(update={"session_resumption": types.SessionResumptionConfig(handle=handle)})
+        async with served.client(call=None).connect(model=MODEL, config=config) as session:
+            await say(session, *UTTERANCE)
+            await turn(session)
+            handle = (await anext(session.receive())).session_resumption_update.new_handle
+    assert [(line["turn"], line["call_id"]) for line in served.lines("caller_speech_end")] == [(1, None), (2, None)]
 
 
 async def test_control_needs_its_token_and_starts_once(served: Served) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from loadtest.stack.gemini import messages
-from loadtest.stack.gemini.session import CallState
+from loadtest.stack.gemini.state import CallState
 from tests.unit.stack.gemini.conftest import CHUNK, RATE, SETUP, START, Drive, profile, silence, speech
 
 Make = Callable[..., Drive]

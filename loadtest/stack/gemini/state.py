@@ -1,0 +1,52 @@
+"""What a session is asked and answers in: the actions it orders, and what outlives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from loadtest.stack.gemini.plan import Close
+
+__all__ = ["Action", "CallState", "Phase", "Send", "Snapshot", "Truth"]
+
+Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this as one binary frame."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Write this line of the ground truth. Times in `fields` are monotonic seconds."""
+
+    type: str
+    fields: dict[str, Any]
+
+
+Action = Send | Truth | Close
+
+
+@dataclass(slots=True)
+class CallState:
+    """What the simulator knows of a call across its connections. Counts only rise, so no draw is made twice."""
+
+    call_id: str | None
+    key: str
+    """Names the call's random streams."""
+    connections: int = 0
+    turns: int = 0
+    """Utterances of the caller so far."""
+    asked: int = 0
+    """Replies asked for by the client so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a resumption handle restores: the state when it was issued."""
+
+    call: CallState
+    model_turns: int
