@@ -11,22 +11,19 @@ from typing import Any, Literal
 
 from loadtest.scenario.endpoint import Api, EndpointProfile
 from loadtest.stack.gemini import messages, plan
-from loadtest.stack.gemini.arrival import ArrivalClock
-from loadtest.stack.gemini.detector import RATE, SpeechDetector, SpeechEnd, SpeechStart
+from loadtest.stack.gemini.detector import RATE, SpeechEnd, SpeechStart
 from loadtest.stack.gemini.draws import Draws, delay_s
 from loadtest.stack.gemini.hazards import Hazards
+from loadtest.stack.gemini.hearing import Hearing
 from loadtest.stack.gemini.plan import Close, Step
 from loadtest.stack.gemini.recordings import Recordings
 from loadtest.stack.gemini.state import Action, CallState, Phase, Send, Snapshot, Truth
 
 __all__ = ["Session"]
 
-# A pause longer than this counts as the end of speech for the phase, before end-pointing has decided.
-PAUSE_MS = 250
 # How long the truth about a speech end waits for later chunks to settle the arrival clock.
 SETTLE_S = 0.15
 IDLE_POLL_S = 0.2
-NEVER_MS = 10**9
 CANCELLED = "The operation was cancelled."
 
 
@@ -61,28 +58,24 @@ class Session:
     """Turns of the model in the context; without any, a reply that is asked for is a greeting."""
     over: bool = False
     _turn: _Turn | None = None
-    _samples: int = 0
-    _heard_from: int = 0
     _interrupting: bool = False
     _out: list[Action] = field(default_factory=list)
     _due: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _unsettled: list[tuple[int, SpeechEnd, float]] = field(default_factory=list)
-    _arrival: ArrivalClock = field(default_factory=lambda: ArrivalClock(RATE))
-    _detector: SpeechDetector = field(init=False)
+    _hearing: Hearing = field(init=False)
 
     def __post_init__(self) -> None:
-        silence_ms = NEVER_MS if self.setup.manual_activity else self.profile.end_of_speech_silence_ms
-        self._detector = SpeechDetector(silence_ms)
+        self._hearing = Hearing(None if self.setup.manual_activity else self.profile.end_of_speech_silence_ms)
 
     @property
     def phase(self) -> Phase:
         """What is going on, as the endpoint sees it."""
-        if self._detector.speaking and self._detector.silence_ms < PAUSE_MS:
+        if self._hearing.speaking:
             return "callee_speaking"
         if self._turn is not None and self._turn.parts:
             return "replying"
-        return "awaiting_reply" if self._turn is not None or self._detector.speaking else "idle"
+        return "awaiting_reply" if self._turn is not None or self._hearing.in_utterance else "idle"
 
     @property
     def next_due(self) -> float | None:
@@ -110,15 +103,15 @@ class Session:
             return []
         match message:
             case messages.Audio(samples):
-                self._samples += samples.size
-                self._arrival.add(now, self._samples)
-                for edge in self._detector.feed(samples):
+                for edge in self._hearing.feed(samples, now):
                     self._on_edge(edge, now)
             case messages.Activity(starts=True):
-                self._heard_from = self._samples
+                self._hearing.mark_start()
                 self._interrupt(caller=True)
             case messages.Activity(starts=False):
-                self._on_activity_end(now)
+                marked = self._hearing.mark_end()
+                if marked is not None:
+                    self._on_speech_end(marked, now)
             case messages.Content(model_turns, turn_complete):
                 self.model_turns += model_turns
                 if turn_complete:
@@ -149,17 +142,10 @@ class Session:
 
     def _on_edge(self, edge: SpeechStart | SpeechEnd, now: float) -> None:
         if isinstance(edge, SpeechStart):
-            self._truth("caller_speech_start", at_s=self._arrival.at(edge.at_sample))
+            self._truth("caller_speech_start", at_s=self._hearing.at(edge.at_sample))
             if not self.setup.manual_activity:
                 self._interrupt(caller=True)
         else:
-            self._on_speech_end(edge, now)
-
-    def _on_activity_end(self, now: float) -> None:
-        edge = self._detector.finish()
-        if edge is None and self.setup.manual_activity and self._samples:
-            edge = SpeechEnd(self._heard_from, self._samples)
-        if edge is not None:
             self._on_speech_end(edge, now)
 
     def _on_speech_end(self, edge: SpeechEnd, now: float) -> None:
@@ -174,7 +160,7 @@ class Session:
 
     def _settle(self) -> None:
         for turn, edge, detected_s in self._unsettled:
-            self._truth("caller_speech_end", turn=turn, at_s=self._arrival.at(edge.at_sample), detected_s=detected_s)
+            self._truth("caller_speech_end", turn=turn, at_s=self._hearing.at(edge.at_sample), detected_s=detected_s)
         self._unsettled.clear()
 
     # The model
