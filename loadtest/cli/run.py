@@ -1,0 +1,57 @@
+"""`loadtest run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from loadtest.errors import ExitCode
+
+__all__ = ["run"]
+
+EPILOG = """\b
+Examples:
+  loadtest run scenarios/smoke.yaml
+  loadtest run scenarios/peak.yaml --set blocks=24 --set callee.reprompts=1
+  loadtest run scenarios/peak.yaml --json | jq .arms
+
+\b
+Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second Ctrl-C stops at once.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Override a value of the scenario, for example arms.ga.model=NAME. Recorded with the results.",
+)
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where the run's folder is made.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+def run(scenario: Path, overrides: tuple[str, ...], results: Path, as_json: bool) -> ExitCode:
+    """Dial the calls of SCENARIO, measure them and say what they heard.
+
+    Starts livekit-server, agents and simulated endpoints on loopback unless the scenario says otherwise, and takes
+    them down again however the run ends. Progress goes to standard error, the summary to standard output.
+    """
+    from loadtest.jobs.run import run_and_measure
+    from loadtest.report.terminal import render
+
+    finished = run_and_measure(scenario, overrides=overrides, results=results, console=Console(stderr=True))
+    if as_json:
+        click.echo(json.dumps(json.loads(finished.folder.summary_json.read_text()), indent=2))
+    else:
+        render(finished.summary, Console())
+    return finished.exit_code

@@ -1,0 +1,126 @@
+"""run.json: what a run was, apart from what happened in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Self
+
+from loadtest.errors import RecordError
+from loadtest.record.layout import RunFolder
+from loadtest.record.writer import write_json
+
+__all__ = ["SCHEMA_VERSION", "RunInfo", "RunKind", "RunState", "host", "versions"]
+
+SCHEMA_VERSION = 1
+
+_VERSIONS_OF = (
+    "loadtest",
+    "loadtest-probe",
+    "livekit",
+    "livekit-api",
+    "livekit-agents",
+    "livekit-plugins-google",
+    "google-genai",
+    "numpy",
+)
+
+
+class RunState(StrEnum):
+    """How far a run has come."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    """Ended by the user; what was measured is kept."""
+    ABORTED = "aborted"
+    """Ended by a failure of the stack or the tester."""
+
+
+class RunKind(StrEnum):
+    """Whether figures speak of Google's endpoints."""
+
+    REHEARSAL = "rehearsal"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """The contents of run.json."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    scenario: str
+    """Name of the scenario."""
+    state: RunState
+    kind: RunKind
+    stack: str
+    """embedded or external."""
+    seed: int
+    started_utc: str
+    """Wall time, for people; nothing is computed from it."""
+    ended_utc: str | None = None
+    origin_monotonic_s: float | None = None
+    """The machine's monotonic clock at the run's start; None while the stack is being prepared."""
+    cap: int
+    planned_calls: int
+    hashes: Mapping[str, str]
+    """sha256 by what was hashed: scenario, margins, plan, audio, profiles."""
+    versions: Mapping[str, str]
+    host: Mapping[str, Any]
+    arms: Mapping[str, Mapping[str, Any]]
+    """By arm: model, api, agent, endpoint, endpoint_label."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """What `--set` changed."""
+    warnings: tuple[str, ...] = ()
+
+    def write(self, folder: RunFolder) -> None:
+        """Write run.json atomically. Raises RecordError."""
+        write_json(folder.run_json, asdict(self))
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Self:
+        """Read run.json. Raises RecordError if there is none, it cannot be read or is from a newer version."""
+        try:
+            body = json.loads(folder.run_json.read_text())
+            if body["schema_version"] > SCHEMA_VERSION:
+                raise RecordError(
+                    f"{folder.path}: written by a newer loadtest (schema {body['schema_version']})",
+                    remedy=f"Update loadtest; this one reads schema {SCHEMA_VERSION}.",
+                )
+            known = {f.name for f in fields(cls)}
+            values = {k: v for k, v in body.items() if k in known}
+            values["state"], values["kind"] = RunState(values["state"]), RunKind(values["kind"])
+            values["warnings"] = tuple(values.get("warnings", ()))
+            return cls(**values)
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise RecordError(
+                f"{folder.path}: no readable run.json ({type(e).__name__}: {e})",
+                remedy="Expected a results folder, results/<utc>-<scenario>-<4 hex>.",
+            ) from e
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a figure can depend on; packages that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in _VERSIONS_OF:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def host() -> dict[str, Any]:
+    """The machine, as far as figures depend on it; nothing that names it."""
+    return {
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,154 @@
+"""A process of the fleet: places the calls it is told to, several at a time, on one event loop.
+
+Speaks JSON lines: commands on stdin, reports on stdout. When stdin ends, the tester is gone: it hangs up and exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from livekit import api
+
+from loadtest.call.dial import Call, CallSurroundings
+from loadtest.call.lag import watch_loop
+from loadtest.call.room import LiveKitServer
+from loadtest.call.spec import CallSpec, Lines, Utterance
+from loadtest.clock import RunClock
+from loadtest.record.events import Answered, CallStarted, Event, Heard, LineEnded, LineStarted, encode
+from loadtest.record.layout import CallFolder
+from loadtest.scenario.load import LoadedScenario, load_scenario
+
+__all__ = ["lines_of", "main"]
+
+REPORTED = (CallStarted, Answered, LineStarted, LineEnded, Heard)
+"""What the live view is made of."""
+ORPHAN_LIMIT_S = 3.0
+
+
+def lines_of(loaded: LoadedScenario) -> Lines:
+    """The scenario's script, ready to be said."""
+    script = loaded.script
+    return Lines(
+        script=tuple(Utterance.of(line.name, line.line) for line in script.lines),
+        reprompts=tuple(Utterance.of(line.name, line.line) for line in script.reprompts),
+        goodbye=Utterance.of(script.goodbye.name, script.goodbye.line) if script.goodbye else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    process: str
+    scenario: Path
+    overrides: tuple[str, ...]
+    probe_dir: Path
+
+
+class CalleeProcess:
+    """The child's side of the fleet."""
+
+    def __init__(self, begin: _Begin, server: LiveKitServer, client: api.LiveKitAPI) -> None:
+        self._begin = begin
+        self._server = server
+        self._client = client
+        self._loaded = load_scenario(begin.scenario, begin.overrides)
+        self._lines = lines_of(self._loaded)
+        self._calls: dict[str, Call] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def obey(self, command: Mapping[str, Any]) -> None:
+        """Carry out one command."""
+        match command["command"]:
+            case "call":
+                task = asyncio.create_task(self._call(command))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case "hang_up":
+                for call in list(self._calls.values()):
+                    call.hang_up(command["reason"])
+
+    def lagged(self, until_monotonic_s: float, lag_s: float) -> None:
+        """The event loop was blocked: every call in progress says so in its record."""
+        for call in self._calls.values():
+            call.lagged(until_monotonic_s, lag_s)
+        _report({"report": "lag", "lag_ms": round(lag_s * 1000, 1)})
+
+    async def orphaned(self) -> None:
+        """The tester is gone: hang up, but do not wait long."""
+        for call in list(self._calls.values()):
+            call.hang_up("tester gone")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=ORPHAN_LIMIT_S)
+
+    async def _call(self, command: Mapping[str, Any]) -> None:
+        spec = CallSpec.from_json(command["spec"])
+        surroundings = CallSurroundings(
+            server=self._server,
+            client=self._client,
+            clock=RunClock(command["origin"]),
+            lines=Lines(self._lines.script[:1], self._lines.reprompts[:1], None) if spec.warmup else self._lines,
+            callee=self._loaded.scenario.callee,
+            process=self._begin.process,
+            probe_dir=self._begin.probe_dir,
+        )
+        call_id = spec.call.call_id
+
+        def progress(event: Event) -> None:
+            if isinstance(event, REPORTED):
+                _report({"report": "event", "call_id": call_id, "event": encode(event)})
+
+        call = self._calls[call_id] = Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
+        outcome = await call.run()
+        del self._calls[call_id]
+        _report({"report": "released", "call_id": call_id, "outcome": outcome.value})
+        await call.finish()
+        _report({"report": "finished", "call_id": call_id})
+
+
+def _report(report: Mapping[str, Any]) -> None:
+    # A tester that has gone reads no more; stdin tells.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(report) + "\n")
+        sys.stdout.flush()
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    stdin = asyncio.StreamReader(limit=2**22)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
+    first = json.loads(await stdin.readline())
+    server = LiveKitServer(os.environ["LIVEKIT_URL"], os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"])
+    async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
+        process = CalleeProcess(
+            _Begin(first["process"], Path(first["scenario"]), tuple(first["overrides"]), Path(first["probe_dir"])),
+            server,
+            client,
+        )
+        watch = asyncio.create_task(watch_loop(process.lagged))
+        _report({"report": "ready"})
+        while line := await stdin.readline():
+            process.obey(json.loads(line))
+        watch.cancel()
+        await process.orphaned()
+
+
+def main() -> None:
+    """Entry point of `python -m loadtest.run.callee_process`."""
+    # Ctrl-C is for the tester, which then asks for calls to be hung up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_serve())
+    # Threads of the SDK have nothing left to do; waiting for them can only hang.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

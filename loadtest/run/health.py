@@ -1,0 +1,107 @@
+"""Sampling how busy the tester, its services and the machine are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from loadtest.clock import RunClock
+from loadtest.record.health import MACHINE, HealthSample
+from loadtest.record.writer import JsonLines
+
+__all__ = ["HealthSampler"]
+
+EVERY_S = 0.5
+PRESSURE = Path("/proc/pressure/cpu")
+
+
+class HealthSampler:
+    """Writes a sample of every process group, and of the machine, each EVERY_S seconds."""
+
+    def __init__(
+        self,
+        *,
+        clock: RunClock,
+        out: JsonLines,
+        groups: Callable[[], Mapping[str, Iterable[int]]],
+        calls_active: Callable[[], int],
+        calls_planned: int,
+    ) -> None:
+        self._clock = clock
+        self._out = out
+        self._groups = groups
+        self._active = calls_active
+        self._planned = calls_planned
+        self._lags: dict[str, float] = {}
+        self._cpu_s: dict[int, float] = {}
+        self._machine = psutil.cpu_times()
+        self._stalled_us = _stalled_us()
+        self._last_s = clock.now()
+
+    def lagged(self, process: str, lag_ms: float) -> None:
+        """An event loop was blocked; the next sample says so."""
+        self._lags[process] = max(self._lags.get(process, 0.0), lag_ms)
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        self._sample()
+        while True:
+            await asyncio.sleep(EVERY_S)
+            for sample in self._sample():
+                self._out.write(sample.encode())
+
+    def _sample(self) -> list[HealthSample]:
+        now = self._clock.now()
+        interval_s = max(now - self._last_s, 1e-3)
+        self._last_s = now
+        lags, self._lags = self._lags, {}
+        samples = []
+        seen: dict[int, float] = {}
+        for name, pids in {"tester": [os.getpid()], **self._groups()}.items():
+            used_s = 0.0
+            for pid in pids:
+                with contextlib.suppress(psutil.Error):
+                    times = psutil.Process(pid).cpu_times()
+                    seen[pid] = times.user + times.system
+                    used_s += seen[pid] - self._cpu_s.get(pid, seen[pid])
+            samples.append(
+                HealthSample(
+                    t_s=now,
+                    interval_s=interval_s,
+                    process=name,
+                    cpu=used_s / interval_s,
+                    loop_lag_ms=lags.get(name, 0.0),
+                    calls_active=self._active() if name == "tester" else None,
+                    calls_planned=self._planned if name == "tester" else None,
+                )
+            )
+        self._cpu_s = seen
+        return [*samples, self._machine_sample(now, interval_s)]
+
+    def _machine_sample(self, now: float, interval_s: float) -> HealthSample:
+        before, self._machine = self._machine, psutil.cpu_times()
+        busy_s = _busy_s(self._machine) - _busy_s(before)
+        stalled, self._stalled_us = self._stalled_us, _stalled_us()
+        stall = None if stalled is None or self._stalled_us is None else (self._stalled_us - stalled) / 1e6 / interval_s
+        return HealthSample(t_s=now, interval_s=interval_s, process=MACHINE, cpu=busy_s / interval_s, cpu_stall=stall)
+
+
+def _busy_s(times: Any) -> float:
+    fields: dict[str, float] = times._asdict()
+    # Guest time is part of user time already; time stolen by the host is as lost as time that was used.
+    return sum(v for k, v in fields.items() if k not in ("idle", "iowait", "guest", "guest_nice"))
+
+
+def _stalled_us() -> int | None:
+    """Microseconds in which some task waited for a core, since boot; None where the kernel does not tell."""
+    try:
+        some = PRESSURE.read_text().splitlines()[0]
+        return int(some.rsplit("total=", 1)[1])
+    except (OSError, IndexError, ValueError):
+        return None

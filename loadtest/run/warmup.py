@@ -1,0 +1,75 @@
+"""One call an arm before the run starts: what happens only the first time must not be in any figure."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from loadtest.call.spec import CallSpec
+from loadtest.errors import StackError
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.events import Outcome
+from loadtest.record.layout import RunFolder
+from loadtest.run.fleet import Fleet
+from loadtest.scenario.models import Pickup
+
+__all__ = ["warm_up"]
+
+
+def warmup_calls(plan: tuple[PlannedCall, ...], arms: Mapping[str, object]) -> list[PlannedCall]:
+    """The first call of each arm, made short."""
+    calls = []
+    for arm in arms:
+        first = next(call for call in plan if call.arm == arm)
+        calls.append(
+            replace(first, call_id=f"warmup-{arm}", due_s=0.0, ring_s=0.2, pickup=Pickup.ANSWER, block=None, slot=-1)
+        )
+    return calls
+
+
+async def warm_up(specs: list[CallSpec], fleet: Fleet, folder: RunFolder, outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Place the warm-up calls, two at a time at most, and wait for them. Returns warnings.
+
+    Raises StackError if the agent of an arm does not come: every call of the run would be a no-show.
+    """
+    warnings = []
+    for start in range(0, len(specs), 2):
+        for spec in specs[start : start + 2]:
+            fleet.place(spec, folder.warmup(spec.call.call_id), time.monotonic())
+        await fleet.released()
+    for spec in specs:
+        outcome = outcomes.get(spec.call.call_id)
+        if outcome in (Outcome.AGENT_NO_SHOW, Outcome.DIAL_ERROR, Outcome.TESTER_ERROR):
+            events = folder.warmup(spec.call.call_id).events
+            raise StackError(
+                f"warm-up call of arm {spec.call.arm}: {outcome}",
+                remedy=f"No call of this arm can work. {events} and the logs in {folder.logs} say why.",
+            )
+        if outcome is not Outcome.COMPLETED:
+            warnings.append(f"The warm-up call of arm {spec.call.arm} ended as {outcome}; its agent was not heard.")
+    return warnings
+
+
+def dispatch_metadata(
+    call: PlannedCall,
+    *,
+    model: str,
+    api: str,
+    base_url: str | None,
+    voice: str,
+    probe_dir: str,
+    own: Mapping[str, object],
+) -> str:
+    """The JSON that the agent finds in ctx.job.metadata: the arm's own, and `loadtest`."""
+    endpoint = {
+        "call_id": call.call_id,
+        "arm": call.arm,
+        "model": model,
+        "api": api,
+        "base_url": base_url,
+        "voice": voice,
+        "probe_dir": probe_dir,
+    }
+    return json.dumps({**own, "loadtest": endpoint})

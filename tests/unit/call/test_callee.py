@@ -1,0 +1,131 @@
+"""What the callee says and when, on virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from loadtest.call.callee import Callee, Habits, Hear, Say, StopCall
+from loadtest.record.events import EndCause, TurnKind
+
+HABITS = Habits(
+    lines=2,
+    reprompts=2,
+    goodbye=True,
+    patience_s=5.0,
+    most_reprompts=2,
+    agent_finished_after_s=1.2,
+    greeting_limit_s=10.0,
+    max_call_s=120.0,
+)
+LINE_S = 2.0
+STEP_S = 0.02
+
+
+@dataclass
+class Conversation:
+    """Lets a callee talk with an agent that speaks at given times; lines take LINE_S seconds."""
+
+    agent_speaks: list[tuple[float, float]]
+    habits: Habits = HABITS
+    said: list[tuple[float, Say]] = field(default_factory=list)
+
+    def play(self, until_s: float = 200.0) -> StopCall | None:
+        callee = Callee(self.habits, answered_s=0.0)
+        line_ends_s: float | None = None
+        now = 0.0
+        while now < until_s:
+            now = round(now + STEP_S, 6)
+            if line_ends_s is not None and now >= line_ends_s:
+                callee.said(now)
+                line_ends_s = None
+            match callee.decide(now, self._hear(now)):
+                case Say() as say:
+                    self.said.append((now, say))
+                    line_ends_s = now + LINE_S
+                case StopCall() as stop:
+                    return stop
+                case None:
+                    pass
+        return None
+
+    def _hear(self, now: float) -> Hear:
+        begun = [(start, end) for start, end in self.agent_speaks if start <= now]
+        if not begun:
+            return Hear(False, None, None)
+        start, end = begun[-1]
+        return Hear(now < end, start, min(now, end))
+
+    def kinds(self) -> list[TurnKind | None]:
+        return [say.kind for _, say in self.said]
+
+
+def test_says_each_line_when_the_agent_has_finished_and_then_goodbye() -> None:
+    talk = Conversation([(1.0, 3.0), (7.5, 9.0), (13.5, 15.0)])
+    stop = talk.play()
+    assert talk.kinds() == [TurnKind.SCRIPT, TurnKind.SCRIPT, None]
+    assert [at for at, _ in talk.said] == pytest.approx([4.2, 10.2, 16.2], abs=0.03)
+    assert stop == StopCall(EndCause.CALLEE_HANGUP, "goodbye")
+
+
+def test_begins_by_itself_when_nobody_greets() -> None:
+    talk = Conversation([])
+    talk.play(until_s=11)
+    assert talk.said[0][0] == pytest.approx(10.0, abs=0.03)
+    assert talk.said[0][1].kind is TurnKind.SCRIPT
+
+
+def test_reprompts_with_another_line_each_time_after_its_patience() -> None:
+    talk = Conversation([(1.0, 3.0)])
+    stop = talk.play()
+    assert talk.kinds() == [TurnKind.SCRIPT, TurnKind.REPROMPT, TurnKind.REPROMPT, None]
+    (first_at, _), (second_at, second), (third_at, third), _ = talk.said
+    assert second_at - (first_at + LINE_S) == pytest.approx(5.0, abs=0.05)
+    assert third_at - (second_at + LINE_S) == pytest.approx(5.0, abs=0.05)
+    assert second.index != third.index
+    assert (second.answers_turn, third.answers_turn) == (0, 0)
+    assert stop is not None
+
+
+def test_turns_are_numbered_through_script_lines_and_reprompts() -> None:
+    talk = Conversation([(1.0, 3.0), (14.0, 16.0)])
+    talk.play(until_s=25)
+    assert [(say.kind, say.turn) for _, say in talk.said[:3]] == [
+        (TurnKind.SCRIPT, 0),
+        (TurnKind.REPROMPT, 1),
+        (TurnKind.SCRIPT, 2),
+    ]
+
+
+def test_a_reply_that_begins_during_the_reprompt_counts_and_the_script_goes_on() -> None:
+    talk = Conversation([(1.0, 3.0), (12.0, 15.0)])
+    talk.play(until_s=18)
+    assert talk.kinds() == [TurnKind.SCRIPT, TurnKind.REPROMPT, TurnKind.SCRIPT]
+    assert talk.said[2][0] == pytest.approx(16.2, abs=0.03)
+
+
+def test_takes_the_floor_in_a_pause_of_the_agent() -> None:
+    talk = Conversation([(1.0, 3.0), (7.5, 8.5), (12.0, 14.0)])
+    talk.play(until_s=11)
+    assert talk.said[1][0] == pytest.approx(9.7, abs=0.03)
+
+
+def test_never_talks_while_the_agent_talks() -> None:
+    talk = Conversation([(1.0, 60.0)])
+    talk.play(until_s=60)
+    assert talk.said == []
+
+
+def test_hangs_up_at_its_own_limit_in_whatever_state() -> None:
+    stop = Conversation([(1.0, 300.0)]).play(until_s=130)
+    assert stop is not None
+    assert stop.cause is EndCause.LIMIT
+
+
+def test_without_a_goodbye_it_just_hangs_up() -> None:
+    habits = Habits(**{f: getattr(HABITS, f) for f in HABITS.__slots__} | {"goodbye": False, "lines": 1})
+    talk = Conversation([(1.0, 3.0), (7.5, 9.0)], habits)
+    stop = talk.play()
+    assert talk.kinds() == [TurnKind.SCRIPT]
+    assert stop == StopCall(EndCause.CALLEE_HANGUP, "script finished")

@@ -1,0 +1,84 @@
+"""Probe messages get run time, once each, whichever way they come."""
+
+from __future__ import annotations
+
+import asyncio
+
+from loadtest.call.probe_inbox import ProbeInbox
+from loadtest.clock import RunClock
+from loadtest.record.events import ClockSync, Event, ProbeMessage
+from loadtest_probe import wire
+
+
+class FakeClock(RunClock):
+    """Run time by hand."""
+
+    time_s = 100.0
+
+    def now(self) -> float:
+        return type(self).time_s
+
+
+def line(seq: int, t: float, message: wire.Message) -> str:
+    return wire.encode(wire.Line(seq, t, message))
+
+
+def inbox() -> tuple[ProbeInbox, list[Event]]:
+    events: list[Event] = []
+    FakeClock.time_s = 100.0
+    return ProbeInbox(clock=FakeClock(0.0), emit=events.append), events
+
+
+async def answer(box: ProbeInbox, agent_t: float, round_trip_s: float) -> None:
+    """Let the agent answer one ping at its time `agent_t`, half of the round trip after it was sent."""
+    sent: list[bytes] = []
+
+    async def send(topic: str, data: bytes) -> None:
+        assert topic == wire.CLOCK_TOPIC
+        sent.append(data)
+
+    task = asyncio.create_task(box.ping(send))
+    await asyncio.sleep(0)
+    task.cancel()
+    ping = wire.decode_ping(sent[0])
+    assert ping is not None
+    FakeClock.time_s += round_trip_s
+    box.receive(line(90, agent_t, wire.Clock(ping.ping_id, agent_t)).encode())
+
+
+async def test_messages_wait_for_the_clock_and_get_run_time() -> None:
+    box, events = inbox()
+    box.receive(line(1, 5000.0, wire.AgentState("listening", "speaking")).encode())
+    assert events == []
+    await answer(box, 5000.5, 0.2)  # agent time 5000.5 is run time 100.1
+    sync, probe = events
+    assert isinstance(sync, ClockSync)
+    assert isinstance(probe, ProbeMessage)
+    assert abs(probe.t - 99.6) < 1e-6
+    assert abs(sync.uncertainty_ms - 100) < 1e-6
+
+
+async def test_the_file_adds_only_what_the_channel_lost() -> None:
+    box, events = inbox()
+    await answer(box, 5000.0, 0.0)
+    box.receive(line(1, 5001.0, wire.AgentState("a", "b")).encode())
+    box.merge("\n".join([line(1, 5001.0, wire.AgentState("a", "b")), line(2, 5002.0, wire.Bye()), '{"torn']))
+    messages = [e for e in events if isinstance(e, ProbeMessage)]
+    assert [(m.message["seq"], m.via) for m in messages] == [(1, "data"), (2, "file")]
+    assert messages[1].received_s is None
+
+
+async def test_a_probe_that_answers_no_ping_is_placed_by_arrival() -> None:
+    box, events = inbox()
+    box.receive(line(1, 5000.0, wire.AgentState("a", "b")).encode())
+    box.flush()
+    (message,) = events
+    assert message.t == 100.0
+
+
+async def test_somebody_elses_data_is_ignored() -> None:
+    box, events = inbox()
+    await answer(box, 5000.0, 0.0)
+    for data in (b"", b"\xff\xfe", b"[1]", b'{"type":"closed"}'):
+        box.receive(data)
+    assert [type(e) for e in events] == [ClockSync]
