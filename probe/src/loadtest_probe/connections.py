@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -55,14 +55,14 @@ class Connections:
 class PluginLog(logging.Handler):
     """Reads the plugin's own log: the one place where every generation of it tells each close, as it happens.
 
-    Only records of the thread that made it count: one process may serve several sessions, each in a thread.
+    A process may serve several sessions: only what `rt_session` itself logs counts, told by the stack of the call.
     """
 
-    def __init__(self, connections: Connections, guard: Guard) -> None:
+    def __init__(self, connections: Connections, rt_session: Callable[[], Any], guard: Guard) -> None:
         super().__init__(logging.WARNING)
         self._connections = connections
+        self._rt_session = rt_session
         self._guard = guard
-        self._thread = threading.get_ident()
 
     def install(self) -> None:
         logging.getLogger(PLUGIN_LOGGER).addHandler(self)
@@ -71,10 +71,11 @@ class PluginLog(logging.Handler):
         logging.getLogger(PLUGIN_LOGGER).removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if threading.get_ident() == self._thread:
-            self._guard.run(self._read, record)
+        self._guard.run(self._read, record)
 
     def _read(self, record: logging.LogRecord) -> None:
+        if not _is_called_by(self._rt_session()):
+            return
         text = str(record.msg)
         error = record.exc_info[1] if record.exc_info else None
         if text.startswith("Gemini server indicates disconnection soon"):
@@ -84,6 +85,15 @@ class PluginLog(logging.Handler):
             self._connections.failed(error)
         elif error is not None and text.startswith("Gemini Realtime API error"):
             self._connections.failed(error, connecting=_raised_while_connecting(error))
+
+
+def _is_called_by(rt_session: Any) -> bool:
+    frame = sys._getframe(1) if rt_session is not None else None
+    while frame is not None:
+        if frame.f_locals.get("self") is rt_session:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _raised_while_connecting(error: BaseException) -> bool:

@@ -45,7 +45,7 @@ def _attach(session: Any, room: Any, log_dir: str | os.PathLike[str] | None, gua
     sinks.append(channel)
     report = Reporter(sinks, guard)
     tap = Tap(session, report, guard)
-    plugin_log = PluginLog(tap.connections, guard)
+    plugin_log = PluginLog(tap.connections, tap.rt_session, guard)
 
     report(_hello(session, room_name(job, room)))
     guard.run(plugin_log.install)

@@ -44,6 +44,11 @@ class Tap:
         """The session may make its realtime session, and connect it, at any moment."""
         return self._rt_session is None and not self._started and not self.session_closed
 
+    def rt_session(self) -> Any | None:
+        """The realtime session, looked for again if need be."""
+        self.find_rt_session()
+        return self._rt_session
+
     def find_rt_session(self) -> None:
         """Attach to the realtime session once the agent has one. Its connection takes longer than the next look."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +43,20 @@ class RealtimeSession(Emitter):
     _active_session: Any = None
     _session_resumption_handle: str | None = None
     _current_generation: Any = None
+
+    def log(self, level: int, text: str, error: BaseException | None = None) -> None:
+        """The plugin logs from inside of its realtime session."""
+        logging.getLogger("livekit.plugins.google").log(level, text, exc_info=error)
+
+    def fail(self, error: Exception) -> None:
+        """An established connection breaks, as the plugin tells it: three times."""
+        self.log(logging.ERROR, f"error in receive task: {error}", error)
+        self.log(logging.ERROR, f"Gemini Realtime API error: {error}", error)
+        self.log(logging.WARNING, "Gemini Realtime API connection failed, retrying in 0.1s", error)
+        self.emit("error", SimpleNamespace(error=error))
+
+    def fail_to_connect(self, error: Exception) -> None:
+        self.log(logging.ERROR, f"Gemini Realtime API error: {error}", error)
 
     def connect(self, seconds: float = 0.05, handle: str | None = None) -> None:
         self._session_resumption_handle = handle

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,11 +55,7 @@ async def test_a_close_and_what_followed_reaches_the_tester(tmp_path: Path) -> N
     room = Room()
     attach(Session(rt), room, log_dir=tmp_path)
     rt.connect(0.0682)
-    error = server_close()
-    PLUGIN.error("error in receive task: 1011", exc_info=error)
-    PLUGIN.error("Gemini Realtime API error: 1011", exc_info=error)
-    PLUGIN.warning("Gemini Realtime API connection failed, retrying in 0.1s", exc_info=error)
-    rt.emit("error", SimpleNamespace(error=error))
+    rt.fail(server_close())
     rt.connect(0.05, handle="h1")
     await settle()
 
@@ -80,7 +75,7 @@ async def test_what_fails_before_setup_is_refused_not_closed() -> None:
     rt = RealtimeSession()
     room = Room()
     attach(Session(rt), room)
-    PLUGIN.error("Gemini Realtime API error: 1008", exc_info=server_close(1008, "no such model"))
+    rt.fail_to_connect(server_close(1008, "no such model"))
     await settle()
     assert room.messages()[1:] == [wire.Refused(1, None, 1008, "no such model")]
 
@@ -90,22 +85,23 @@ async def test_a_goaway_ends_its_connection_and_a_refusal_after_it_is_no_close()
     room = Room()
     attach(Session(rt), room)
     rt.connect()
-    PLUGIN.warning("Gemini server indicates disconnection soon. Time left: 50s")
-    PLUGIN.error("Gemini Realtime API error: 1011", exc_info=server_close())
+    rt.log(logging.WARNING, "Gemini server indicates disconnection soon. Time left: 50s")
+    rt.fail_to_connect(server_close())
     await settle()
     assert room.messages()[2:] == [wire.GoAway(1, 50.0), wire.Refused(2, None, 1011, "Internal error encountered.")]
 
 
-async def test_another_session_of_the_process_is_left_alone() -> None:
-    rt = RealtimeSession()
-    room = Room()
-    attach(Session(rt), room)
-    rt.connect()
-    stranger = threading.Thread(target=lambda: PLUGIN.error("error in receive task: x", exc_info=server_close()))
-    stranger.start()
-    stranger.join()
+async def test_two_sessions_in_one_process_keep_their_closes_apart() -> None:
+    sessions = [RealtimeSession(), RealtimeSession()]
+    rooms = [Room(), Room()]
+    for rt, room in zip(sessions, rooms, strict=True):
+        attach(Session(rt), room)
+        rt.connect()
+    sessions[1].fail(server_close())
+    PLUGIN.error("error in receive task: of nobody we know", exc_info=server_close())
     await settle()
-    assert not any(isinstance(message, wire.Closed) for message in room.messages())
+    closes = [[m for m in room.messages() if isinstance(m, wire.Closed | wire.Refused)] for room in rooms]
+    assert [len(of_session) for of_session in closes] == [0, 1]
 
 
 async def test_the_turns_of_the_model_are_followed_without_taking_their_audio() -> None:
@@ -126,7 +122,7 @@ async def test_the_turns_of_the_model_are_followed_without_taking_their_audio() 
     tool.function_ch.send_nowait("call")
     rt.finish()
     rt.generate("GR_4")
-    PLUGIN.error("error in receive task: 1011", exc_info=server_close())
+    rt.fail(server_close())
     rt.finish()
     await settle()
 
@@ -231,8 +227,8 @@ async def test_no_words_of_the_call_and_no_key_leave_the_agent(tmp_path: Path) -
         "function_tools_executed",
         SimpleNamespace(function_calls=[SimpleNamespace(name="look_up", arguments=WORDS)]),
     )
-    PLUGIN.error("error in receive task: x", exc_info=server_close(1008, f"key={SECRET} is not valid"))
-    PLUGIN.error("Gemini Realtime API error: x", exc_info=ValueError(f"Failed to parse response: {WORDS} {SECRET}"))
+    rt.fail(server_close(1008, f"key={SECRET} is not valid"))
+    rt.fail_to_connect(ValueError(f"Failed to parse response: {WORDS} {SECRET}"))
     session.emit(
         "close", SimpleNamespace(reason="error", error=SimpleNamespace(error=OSError(f"wss://h?key={SECRET}")))
     )
@@ -278,7 +274,7 @@ async def test_it_never_raises_into_the_agent_later(caplog: pytest.LogCaptureFix
             for event in list(emitter.handlers):
                 emitter.emit(event, Hostile())
                 emitter.emit(event, None)
-        PLUGIN.error("error in receive task: x", exc_info=(RuntimeError, None, None))  # type: ignore[arg-type]
+        rt.fail(Hostile())  # type: ignore[arg-type]
         await settle()
     records = [record for record in caplog.records if record.name == "loadtest_probe"]
     assert [record.levelno for record in records] == [logging.DEBUG]
