@@ -1,0 +1,135 @@
+"""Why a silence, a cut reply or a late one: only what was recorded says so, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.measure.call_record import CallRecord
+from loadtest.measure.closes import Close
+from loadtest.measure.gaps import Gap
+from loadtest.measure.speech import Span
+from loadtest.measure.turns import Turn, TurnOutcome
+from loadtest.record.events import AgentLeft, TurnKind
+
+__all__ = ["Cause", "cut_by", "delayed_by", "gap_cause"]
+
+REPLY_AHEAD_S = 1.0
+"""The first audio of a reply reaches the agent at most this long before its onset is heard."""
+AGENT_LAG_MS = 1000.0
+"""The agent's process explains a silence in which its event loop was blocked for so long in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a gap is put down to."""
+
+    cause: str
+    """ws_close goaway refused stall empty_turn slow agent tester unknown."""
+    close_id: str | None = None
+
+
+def gap_cause(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_late: bool) -> Cause:
+    """The cause of a gap. `tester_late`: the tester itself was disturbed in the gap's turn."""
+    if not record.probe.heard:
+        return Cause("tester" if tester_late else "unknown")
+    close = _close_in_hole(gap, record, ended) if gap.kind == "mid_reply" else _close_in_dead_air(gap, record, ended)
+    if close is not None:
+        return Cause(close.cause, close.close_id)
+    if tester_late:
+        return Cause("tester")
+    if _agent_busy(record, gap.span):
+        return Cause("agent")
+    if gap.kind == "mid_reply":
+        return Cause("stall")
+    return Cause(_without_close(gap, record))
+
+
+def cut_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    """The close that cut the reply of an answered turn: it came when audio was still arriving."""
+    if turn.reply is None:
+        return None
+    for close in ended:
+        for generation in record.probe.generations:
+            if (
+                close.cause != "refused"
+                and close.at_s <= turn.reply.end_s + record.probe.uncertainty_s
+                and generation.first_audio_s is not None
+                and generation.first_audio_s > max(turn.line.speech_start_s, turn.reply.start_s - REPLY_AHEAD_S)
+                # The plugin ends a turn whose connection is lost in the same breath, before or after it says so.
+                and generation.first_audio_s <= close.at_s <= _over_s(generation.complete_s, generation.done_s)
+            ):
+                return close
+    return None
+
+
+def _over_s(complete_s: float | None, done_s: float | None) -> float:
+    if complete_s is not None:
+        return complete_s
+    return float("inf") if done_s is None else done_s + 0.25
+
+
+def delayed_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    """The close for whose replacement the reply of an answered turn had to wait."""
+    if turn.outcome is not TurnOutcome.ANSWERED or turn.reply is None:
+        return None
+    from_s = turn.line.speech_end_s - record.probe.uncertainty_s
+    to_s = turn.reply.start_s
+    arrived = [g.first_audio_s for g in record.probe.generations if g.first_audio_s is not None]
+    arrived_s = min((t for t in arrived if from_s < t <= to_s), default=to_s)
+    return next((close for close in ended if close.down(from_s, arrived_s)), None)
+
+
+def _close_in_dead_air(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    assert gap.turn is not None
+    line = gap.turn.line
+    within = [c for c in ended if c.down(line.start_s - record.probe.uncertainty_s, gap.span.end_s)]
+    if not within:
+        return None
+    if within[-1].cause == "refused" and within[-1].back_s is None:
+        return within[-1]  # whatever began it, this is why it lasted to the end
+    # What came after the line has taken its reply; a close before it only if there was no other.
+    return next((c for c in within if c.at_s >= line.speech_end_s), within[-1])
+
+
+def _close_in_hole(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    began = [s.start_s for s in record.speech if s.end_s <= gap.span.start_s]
+    asked_s = gap.turn.line.speech_end_s if gap.turn is not None else float("-inf")
+    reply_s = next((s for s in began if s >= asked_s), gap.span.start_s)
+    return next(
+        (c for c in ended if c.phase == "replying" and reply_s - REPLY_AHEAD_S <= c.at_s <= gap.span.end_s), None
+    )
+
+
+def _agent_busy(record: CallRecord, span: Span) -> bool:
+    if sum(lag.ms for lag in record.probe.lags if lag.span.meets(span.start_s, span.end_s)) >= AGENT_LAG_MS:
+        return True
+    left = record.first(AgentLeft)
+    if left is not None and span.start_s <= left.t <= span.end_s:
+        return True
+    return any(tool.meets(span.start_s, span.end_s) for tool in record.probe.tools)
+
+
+def _without_close(gap: Gap, record: CallRecord) -> str:
+    assert gap.turn is not None
+    spoken_s = gap.turn.line.speech_start_s
+    again = [ln for ln in record.lines if ln.kind is TurnKind.REPROMPT and ln.answers_turn == gap.turn.line.turn]
+    asked_again_s = again[0].speech_end_s if again else float("inf")
+    ours = [g for g in record.probe.generations if g.created_s is not None and spoken_s < g.created_s <= gap.span.end_s]
+    if not gap.censored and _replied_before(gap, record, asked_again_s):
+        return "slow"
+    # Near-zero audio is as empty as none: the turn came to its end and nothing of it was heard.
+    unheard_s = gap.span.end_s - REPLY_AHEAD_S
+    silent = any(g.empty or (g.complete_s is not None and g.complete_s < unheard_s) for g in ours)
+    return "empty_turn" if silent else "stall"
+
+
+def _replied_before(gap: Gap, record: CallRecord, asked_again_s: float) -> bool:
+    """What ended the silence was the reply to the line itself, not to a re-prompt."""
+    if asked_again_s > gap.span.end_s:
+        return True
+    return any(
+        g.first_audio_s is not None
+        and gap.span.end_s - REPLY_AHEAD_S <= g.first_audio_s <= min(asked_again_s, gap.span.end_s)
+        for g in record.probe.generations
+    )

@@ -1,0 +1,162 @@
+"""One call as it was recorded: what the callee said and when, when the agent was heard, how the call went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from loadtest.audio.edges import speech_segments
+from loadtest.audio.wav import Recording, open_recording
+from loadtest.errors import RecordError
+from loadtest.measure.probe_log import ProbeLog, probe_log
+from loadtest.measure.speech import Span
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.events import (
+    Answered,
+    EndCause,
+    Ended,
+    Event,
+    HangUp,
+    LineEnded,
+    LineStarted,
+    Outcome,
+    RecordingStarted,
+    TurnKind,
+)
+from loadtest.record.layout import CallFolder
+from loadtest.record.reader import CallEvents, read_events
+
+__all__ = ["CallRecord", "CalleeLine", "call_record", "read_call"]
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalleeLine:
+    """A line as sent; run seconds."""
+
+    turn: int | None
+    """None for the goodbye."""
+    kind: TurnKind
+    name: str
+    answers_turn: int | None
+    start_s: float
+    speech_start_s: float
+    speech_end_s: float
+    """End of its speech, or where it was cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A planned call and everything that is on disk about it."""
+
+    planned: PlannedCall
+    events: tuple[Event, ...] = ()
+    unreadable: int = 0
+    """Complete lines of the event file that are no event."""
+    exists: bool = True
+    """False: the call was never begun."""
+    lines: tuple[CalleeLine, ...] = ()
+    speech: tuple[Span, ...] = ()
+    """The agent's speech as received."""
+    recorded: Span | None = None
+    """What the recording covers; None if there is none."""
+    probe: ProbeLog = field(default_factory=ProbeLog)
+
+    def first(self, kind: type[E]) -> E | None:
+        """The first event of a type."""
+        return next((event for event in self.events if isinstance(event, kind)), None)
+
+    @property
+    def answered_s(self) -> float | None:
+        answered = self.first(Answered)
+        return None if answered is None else answered.t
+
+    @property
+    def hung_up_s(self) -> float | None:
+        """When the call was hung up, by whomever; None if the tester was killed before."""
+        end = self.first(HangUp) or self.first(Ended)
+        return None if end is None else end.t
+
+    @property
+    def killed(self) -> bool:
+        """The tester died while the call was in progress."""
+        return self.exists and self.hung_up_s is None
+
+    @property
+    def last_s(self) -> float:
+        """The last moment that is known of: the hang-up, or else the end of what was recorded."""
+        if self.hung_up_s is not None:
+            return self.hung_up_s
+        times = [event.t for event in self.events] + ([self.recorded.end_s] if self.recorded else [])
+        return max(times, default=self.planned.due_s)
+
+    @property
+    def heard_until_s(self) -> float:
+        """Up to here the agent's silence is known to be silence."""
+        recorded = self.recorded.end_s if self.recorded else self.last_s
+        return recorded if self.hung_up_s is None else min(recorded, self.hung_up_s)
+
+    @property
+    def agent_ended_it(self) -> bool:
+        """The other side ended the call, not the callee and not the tester."""
+        hang_up, ended = self.first(HangUp), self.first(Ended)
+        if ended is not None and ended.outcome in {Outcome.ABORTED, Outcome.TESTER_ERROR}:
+            return False
+        return hang_up is not None and hang_up.cause in {EndCause.AGENT_HANGUP, EndCause.ROOM_CLOSED}
+
+
+def read_call(planned: PlannedCall, folder: CallFolder) -> CallRecord:
+    """Read a call's folder; a call without one was never begun. Raises RecordError if something there is unreadable."""
+    if not folder.events.exists():
+        return CallRecord(planned=planned, exists=False)
+    has_audio = folder.flac.exists() or folder.pcm.exists()
+    return call_record(planned, read_events(folder.events), open_recording(folder.path) if has_audio else None)
+
+
+def call_record(planned: PlannedCall, read: CallEvents, recording: Recording | None) -> CallRecord:
+    """Put events and recording on one timeline."""
+    started = next((event for event in read.events if isinstance(event, RecordingStarted)), None)
+    if started is None and any(isinstance(event, LineStarted) for event in read.events):
+        raise RecordError(
+            f"{planned.call_id}: lines were said, but not when the recording began",
+            remedy="The call's events.jsonl is damaged: restore it from a copy of the run.",
+        )
+    speech: tuple[Span, ...] = ()
+    recorded = None
+    if started is not None and recording is not None:
+        recorded = Span(started.t, started.t + recording.duration_s)
+        speech = tuple(
+            Span(started.t + segment.start_s, started.t + segment.end_s)
+            for segment in speech_segments(recording.right, recording.rate)
+        )
+    return CallRecord(
+        planned=planned,
+        events=read.events,
+        unreadable=read.unreadable,
+        lines=_lines(read.events, started) if started is not None else (),
+        speech=speech,
+        recorded=recorded,
+        probe=probe_log(read.events),
+    )
+
+
+def _lines(events: tuple[Event, ...], started: RecordingStarted) -> tuple[CalleeLine, ...]:
+    cut = {e.turn: e.end_sample for e in events if isinstance(e, LineEnded) and e.cut}
+
+    def at(sample: int) -> float:
+        return started.t + sample / started.rate
+
+    return tuple(
+        CalleeLine(
+            turn=e.turn,
+            kind=e.kind,
+            name=e.line,
+            answers_turn=e.answers_turn,
+            start_s=at(e.start_sample),
+            speech_start_s=at(e.speech_start_sample),
+            speech_end_s=at(min(e.speech_end_sample, cut.get(e.turn, e.speech_end_sample))),
+        )
+        for e in events
+        if isinstance(e, LineStarted)
+    )

@@ -1,0 +1,123 @@
+"""Websockets that ended before the call did: who ended them, in which phase of the conversation, and what came next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtest.measure.call_record import CallRecord
+from loadtest.measure.connections import Connection
+from loadtest.measure.speech import Span, first_onset
+from loadtest_probe import wire
+
+__all__ = ["Close", "Phase", "closes"]
+
+_CAUSES: dict[str, Literal["ws_close", "goaway", "refused"]] = {
+    "close": "ws_close",
+    "goaway": "goaway",
+    "refused": "refused",
+}
+
+Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """The end of one connection, or of an attempt at one; run seconds."""
+
+    close_id: str
+    connection: Connection
+    cause: Literal["ws_close", "goaway", "refused"]
+    """What a silence that it explains is put down to."""
+    at_s: float
+    code: int | None
+    """Of the first close frame; 1006 when there was none; None when the client closed unasked, or never connected."""
+    reason: str
+    side: wire.Side
+    http_status: int | None
+    phase: Phase
+    connection_age_s: float | None
+    session_age_s: float | None
+    back_s: float | None
+    """When the next connection was ready; None if none ever was."""
+    resumed: bool | None
+    """The next connection presented a resumption handle."""
+    recovered: bool | None
+    """The agent was heard to begin again afterwards; None if nobody had reason to speak."""
+
+    def down(self, start_s: float, end_s: float) -> bool:
+        """The session had no connection, or got another one, at some moment of this stretch."""
+        return self.at_s <= end_s and (self.back_s is None or self.back_s >= start_s)
+
+
+def closes(record: CallRecord, found: Sequence[Connection], heard: Sequence[Span]) -> tuple[Close, ...]:
+    """The closes of a call in order. `heard`: the agent's utterances."""
+    session_s = next((c.opened_s for c in found if c.opened_s is not None), None)
+    ended = [(i, c) for i, c in enumerate(found) if c.end in _CAUSES]
+    result = []
+    for number, (i, connection) in enumerate(ended, start=1):
+        at_s = connection.closed_s
+        code, reason, side, http_status = _what_was_seen(connection)
+        after = next((c for c in found[i + 1 :] if c.ready_s is not None), None)
+        back_s = None if after is None else after.ready_s
+        result.append(
+            Close(
+                close_id=f"{record.planned.call_id}/close-{number}",
+                connection=connection,
+                cause=_CAUSES[connection.end],
+                at_s=at_s,
+                code=code,
+                reason=reason,
+                side=side,
+                http_status=http_status,
+                phase="setup" if connection.ready_s is None else _phase(record, heard, at_s),
+                connection_age_s=None if connection.opened_s is None else at_s - connection.opened_s,
+                session_age_s=None if session_s is None else at_s - session_s,
+                back_s=back_s,
+                resumed=None if after is None else after.resumed,
+                recovered=_recovered(record, back_s),
+            )
+        )
+    return tuple(result)
+
+
+def _what_was_seen(connection: Connection) -> tuple[int | None, str, wire.Side, int | None]:
+    match connection.failure:
+        case wire.Closed(code=code, reason=reason, side=side):
+            return code, reason, side, None
+        case wire.Refused(http_status=status, code=code, reason=reason):
+            from_server = status is not None or (code is not None and code != 1006)
+            return code, reason, "server" if from_server else "none", status
+        case None:
+            return None, "goAway" if connection.end == "goaway" else "replaced by the agent", "client", None
+
+
+def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase:
+    """What the conversation was at, seen from the callee's end; audio that the agent has not played yet is a reply."""
+    if any(tool.holds(t_s) for tool in record.probe.tools):
+        return "tool"
+    if any(generation.replying_at(t_s) for generation in record.probe.generations) or any(u.holds(t_s) for u in heard):
+        return "replying"
+    if any(line.speech_start_s <= t_s < line.speech_end_s for line in record.lines):
+        return "callee_speaking"
+    said = [line for line in record.lines if line.turn is not None and line.speech_end_s <= t_s]
+    if said:
+        end_s = said[-1].speech_end_s
+        onset_s = first_onset(heard, end_s)
+        over_it = any(u.start_s < end_s < u.end_s for u in heard)
+        if not over_it and (onset_s is None or onset_s > t_s):
+            # A short reply can have arrived at the agent completely before any of it is heard here.
+            arrived = any(end_s < (g.first_audio_s or 0.0) <= t_s for g in record.probe.generations)
+            return "replying" if arrived else "awaiting_reply"
+    return "idle"
+
+
+def _recovered(record: CallRecord, back_s: float | None) -> bool | None:
+    if back_s is None:
+        return False
+    if first_onset(record.speech, back_s) is not None:
+        return True
+    # Nothing more was heard. That means something only if the callee had said something that wants a reply.
+    said = [line for line in record.lines if line.turn is not None and line.speech_end_s <= record.heard_until_s]
+    return False if said and first_onset(record.speech, said[-1].speech_end_s) is None else None

@@ -1,0 +1,96 @@
+"""Silence beyond the limit: dead air after a line, and holes in what the agent says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from loadtest.measure.call_record import CalleeLine, CallRecord
+from loadtest.measure.speech import Span, first_onset
+from loadtest.measure.turns import Turn
+from loadtest.scenario.models import Scenario
+
+__all__ = ["Gap", "gaps"]
+
+SOONEST_REPLY_S = 1.0
+"""An agent cannot answer a line sooner than this after its beginning: it takes a pause to hear that it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A silence of the agent; run seconds."""
+
+    turn: Turn | None
+    """None in the greeting."""
+    kind: Literal["dead_air", "mid_reply"]
+    span: Span
+    excess_ms: float
+    """What exceeds the limit; 0 in a lost turn below it, and where an earlier row has counted the same silence."""
+    censored: bool
+    """The call ended before the silence did."""
+    resumed_over_callee: bool = False
+
+    @property
+    def lost_turn(self) -> bool:
+        return self.kind == "dead_air"
+
+
+def gaps(record: CallRecord, taken: Sequence[Turn], scenario: Scenario) -> tuple[Gap, ...]:
+    """The call's gaps in order. Every lost turn has its dead air here, and no other turn has any."""
+    found = [
+        *_dead_air(record, taken, scenario.reply_limit_s * 1000),
+        *_holes(record, taken, scenario.mid_reply_limit_s * 1000),
+    ]
+    return tuple(sorted(found, key=lambda gap: (gap.span.start_s, gap.kind)))
+
+
+def _dead_air(record: CallRecord, taken: Sequence[Turn], limit_ms: float) -> Iterator[Gap]:
+    counted_until_s = float("-inf")
+    for turn in taken:
+        if not turn.lost:
+            continue
+        start_s = turn.line.speech_end_s
+        onset_s = first_onset(record.speech, start_s)
+        end_s = record.heard_until_s if onset_s is None else onset_s
+        counted = start_s < counted_until_s
+        yield Gap(
+            turn=turn,
+            kind="dead_air",
+            span=Span(start_s, end_s),
+            excess_ms=0.0 if counted else max(0.0, (end_s - start_s) * 1000 - limit_ms),
+            censored=onset_s is None,
+        )
+        counted_until_s = max(counted_until_s, end_s)
+
+
+def _holes(record: CallRecord, taken: Sequence[Turn], limit_ms: float) -> Iterator[Gap]:
+    for before, after in pairwise(record.speech):
+        silence_ms = (after.start_s - before.end_s) * 1000
+        if silence_ms <= limit_ms or after.start_s > record.heard_until_s:
+            continue
+        if any(before.end_s < line.speech_end_s <= after.start_s for line in record.lines):
+            continue  # a line was said to its end in between: what follows is the reply to it
+        over = next((ln for ln in record.lines if ln.speech_start_s <= after.start_s < ln.speech_end_s), None)
+        if over is not None and _answers_early(record, over, after.start_s):
+            continue
+        turn = next((t for t in reversed(taken) if t.line.speech_end_s <= before.end_s), None)
+        yield Gap(
+            turn=turn,
+            kind="mid_reply",
+            span=Span(before.end_s, after.start_s),
+            excess_ms=silence_ms - limit_ms,
+            censored=False,
+            resumed_over_callee=over is not None,
+        )
+
+
+def _answers_early(record: CallRecord, line: CalleeLine, onset_s: float) -> bool:
+    """Speech in the middle of a line is a reply given too early, not the rest of the one before."""
+    if record.probe.heard:
+        return any(
+            generation.first_audio_s is not None and line.speech_start_s < generation.first_audio_s <= onset_s
+            for generation in record.probe.generations
+        )
+    return onset_s - line.speech_start_s >= SOONEST_REPLY_S

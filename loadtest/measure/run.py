@@ -1,0 +1,89 @@
+"""From a results folder's raw record to its tables.
+
+Reads run.json, scenario.yaml, plan.parquet, health.jsonl and calls/; never truth/ or warmup/. Measuring again gives the
+same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from loadtest.errors import RecordError
+from loadtest.measure.call_record import read_call
+from loadtest.measure.tables import CallRows, Row, call_rows
+from loadtest.measure.validity import Machine
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.health import HealthSample, read_health
+from loadtest.record.layout import RunFolder
+from loadtest.record.plan_io import read_plan
+from loadtest.record.run_json import RunInfo
+from loadtest.record.tables import TABLES, write_table
+from loadtest.scenario.models import Scenario
+
+__all__ = ["is_run", "measure_run"]
+
+
+def is_run(folder: RunFolder) -> bool:
+    """True for a folder with what every run writes before it dials."""
+    return all(path.is_file() for path in (folder.run_json, folder.scenario, folder.plan))
+
+
+def measure_run(folder: RunFolder, progress: Callable[[int, int], None] | None = None) -> None:
+    """Write tables/*.parquet of a run. `progress`: calls measured, of how many. Raises RecordError."""
+    run = RunInfo.read(folder)
+    scenario = _read_scenario(folder)
+    samples = read_health(folder.health) if folder.health.exists() else ()
+    planned = sorted(read_plan(folder.plan), key=lambda call: (call.slot, call.call_id))
+    measured: list[CallRows] = []
+    machine = _machine(run, scenario, samples)
+    for call in planned:
+        if progress is not None:
+            progress(len(measured), len(planned))
+        measured.append(_measure_call(run.run_id, call, folder, scenario, machine))
+    if progress is not None:
+        progress(len(planned), len(planned))
+    for name in TABLES:
+        rows = _health(samples) if name == "health" else [r for call in measured for r in getattr(call, name)]
+        write_table(folder.table(name), name, rows)
+
+
+def _measure_call(
+    run_id: str, planned: PlannedCall, folder: RunFolder, scenario: Scenario, machine: Machine
+) -> CallRows:
+    if planned.arm not in scenario.arms:
+        raise RecordError(
+            f"{folder.plan}: call {planned.call_id} is of arm {planned.arm}, which {folder.scenario.name} has not",
+            remedy="Plan and scenario are of different runs: restore the folder.",
+        )
+    return call_rows(run_id, read_call(planned, folder.call(planned.call_id)), scenario, machine)
+
+
+def _machine(run: RunInfo, scenario: Scenario, samples: Sequence[HealthSample]) -> Machine:
+    if scenario.stack != "embedded":
+        return Machine()
+    cores = run.host.get("cores")
+    if not isinstance(cores, int) or cores < 1:
+        raise RecordError(
+            "run.json: host.cores is missing", remedy="Restore the file: without it the machine's load means nothing."
+        )
+    return Machine.of(samples, cores, scenario.validity)
+
+
+def _health(samples: Sequence[HealthSample]) -> list[Row]:
+    columns = TABLES["health"]
+    ordered = sorted(samples, key=lambda sample: (sample.t_s, sample.process))
+    return [{name: value for name, value in asdict(sample).items() if name in columns} for sample in ordered]
+
+
+def _read_scenario(folder: RunFolder) -> Scenario:
+    try:
+        return Scenario.model_validate(YAML(typ="safe", pure=True).load(folder.scenario.read_text()))
+    except (OSError, YAMLError, ValueError) as e:
+        raise RecordError(
+            f"{folder.scenario}: cannot be read: {e}",
+            remedy="It is the scenario as it was run, written by loadtest: restore it from a copy of the run.",
+        ) from e

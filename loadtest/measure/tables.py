@@ -1,0 +1,162 @@
+"""What was measured in one call, as rows of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.measure.attribution import cut_by, delayed_by, gap_cause
+from loadtest.measure.call_record import CallRecord
+from loadtest.measure.calls import call_row
+from loadtest.measure.closes import Close, closes
+from loadtest.measure.connections import Connection, connections
+from loadtest.measure.gaps import Gap, gaps
+from loadtest.measure.speech import utterances
+from loadtest.measure.turns import Turn, turns
+from loadtest.measure.validity import Machine, disturbances, invalid_call, invalid_turn
+from loadtest.scenario.models import Scenario
+
+__all__ = ["CallRows", "call_rows"]
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRows:
+    """A call's rows, by table."""
+
+    calls: Sequence[Row]
+    turns: Sequence[Row]
+    gaps: Sequence[Row]
+    connections: Sequence[Row]
+    closes: Sequence[Row]
+
+
+def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Machine) -> CallRows:
+    """Measure one call."""
+    planned, limits = record.planned, scenario.validity
+    agent = scenario.arms[planned.arm].agent
+    late = disturbances(record, limits, machine, own_agent=scenario.stack == "embedded" and agent.reference)
+    taken = turns(record, scenario)
+    found = connections(record)
+    ended = closes(record, found, utterances(record.speech, scenario.callee.agent_finished_after_s))
+    invalid = {turn.line.turn: invalid_turn(turn, record, late, machine, limits) for turn in taken}
+
+    gap_rows = [_gap_row(gap, record, ended, invalid) for gap in gaps(record, taken, scenario)]
+    turn_rows = [_turn_row(turn, record, found, ended, gap_rows, invalid[turn.line.turn]) for turn in taken]
+    audible = {row["close_id"] for row in (*gap_rows, *turn_rows)}
+    lead = {
+        "run_id": run_id,
+        "call_id": planned.call_id,
+        "arm": planned.arm,
+        "block": planned.block,
+        "slot": planned.slot,
+    }
+
+    def finish(rows: Sequence[Row]) -> list[Row]:
+        return [lead | {name: _rounded(name, value) for name, value in row.items()} for row in rows]
+
+    return CallRows(
+        calls=finish([call_row(record, found, invalid_call(record, late, machine, limits))]),
+        turns=finish(turn_rows),
+        gaps=finish(gap_rows),
+        connections=finish([_connection_row(c, record) for c in found]),
+        closes=finish([_close_row(c, record, c.close_id in audible) for c in ended]),
+    )
+
+
+def _rounded(name: str, value: Any) -> Any:
+    """Microseconds: finer than anything here is known, and the same on every machine."""
+    return round(value, 3 if name.endswith("_ms") else 6) if isinstance(value, float) else value
+
+
+def _connection_id(connection: Connection, record: CallRecord) -> str:
+    return f"{record.planned.call_id}/{connection.n}"
+
+
+def _turn_row(
+    turn: Turn,
+    record: CallRecord,
+    found: Sequence[Connection],
+    ended: Sequence[Close],
+    gap_rows: Sequence[Row],
+    invalid: Sequence[str],
+) -> Row:
+    line, reply = turn.line, turn.reply
+    cut, delayed = cut_by(turn, record, ended), delayed_by(turn, record, ended)
+    of_gap = [row["close_id"] for row in gap_rows if row["turn"] == line.turn and row["close_id"] is not None]
+    close_id = next((c.close_id for c in (cut, delayed) if c is not None), None)
+    connection = next((c for c in found if c.open_at(line.speech_end_s)), None)
+    return {
+        "turn": line.turn,
+        "kind": line.kind.value,
+        "line": line.name,
+        "speech_start_s": line.speech_start_s,
+        "speech_end_s": line.speech_end_s,
+        "reply_start_s": None if reply is None else reply.start_s,
+        "reply_end_s": None if reply is None else reply.end_s,
+        "latency_ms": turn.latency_ms,
+        "outcome": None if turn.outcome is None else turn.outcome.value,
+        "lost": turn.lost,
+        "truncated": None if reply is None or not record.probe.heard else cut is not None,
+        "reprompts": turn.reprompts,
+        "connection_id": None if connection is None else _connection_id(connection, record),
+        "close_id": of_gap[0] if of_gap else close_id,
+        "valid": not invalid,
+        "invalid_reason": "; ".join(invalid) or None,
+    }
+
+
+def _gap_row(gap: Gap, record: CallRecord, ended: Sequence[Close], invalid: Mapping[int | None, Sequence[str]]) -> Row:
+    turn = None if gap.turn is None else gap.turn.line.turn
+    because = gap_cause(gap, record, ended, tester_late=bool(gap.turn is not None and invalid[turn]))
+    return {
+        "turn": turn,
+        "kind": gap.kind,
+        "start_s": gap.span.start_s,
+        "end_s": gap.span.end_s,
+        "gap_ms": (gap.span.end_s - gap.span.start_s) * 1000,
+        "excess_ms": gap.excess_ms,
+        "patience_s": record.planned.patience_s,
+        "censored": gap.censored,
+        "cause": because.cause,
+        "close_id": because.close_id,
+        "lost_turn": gap.lost_turn,
+        "resumed_over_callee": gap.resumed_over_callee,
+        "evidence": record.probe.evidence,
+    }
+
+
+def _connection_row(connection: Connection, record: CallRecord) -> Row:
+    return {
+        "connection_id": _connection_id(connection, record),
+        "n": connection.n,
+        "opened_s": connection.opened_s,
+        "setup_ms": connection.setup_ms,
+        "closed_s": connection.closed_s,
+        "end": connection.end,
+        "resumed": connection.resumed,
+        "evidence": record.probe.evidence,
+    }
+
+
+def _close_row(close: Close, record: CallRecord, audible: bool) -> Row:
+    return {
+        "close_id": close.close_id,
+        "connection_id": _connection_id(close.connection, record),
+        "at_s": close.at_s,
+        "at_uncertainty_ms": record.probe.uncertainty_ms,
+        "code": close.code,
+        "reason": close.reason,
+        "side": close.side,
+        "phase": close.phase,
+        "http_status": close.http_status,
+        "connection_age_s": close.connection_age_s,
+        "session_age_s": close.session_age_s,
+        "reconnect_ms": None if close.back_s is None else (close.back_s - close.at_s) * 1000,
+        "resumed": close.resumed,
+        "recovered": close.recovered,
+        "audible": audible,
+        "evidence": record.probe.evidence,
+    }

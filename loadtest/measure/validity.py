@@ -1,0 +1,139 @@
+"""Was the tester itself late? Then what it timed says nothing about the agent."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loadtest.measure.call_record import CallRecord
+from loadtest.measure.speech import Span
+from loadtest.measure.turns import Turn
+from loadtest.record.events import ChannelHealth, ChannelStep, Ended, LoopLag, Outcome
+from loadtest.record.health import MACHINE, HealthSample
+from loadtest.scenario.models import ValidityLimits
+
+__all__ = ["Disturbance", "Machine", "disturbances", "invalid_call", "invalid_turn"]
+
+HEALTH_WINDOW_S = 1.0
+"""What a ChannelHealth event speaks of."""
+SIMULATOR = "gemini-simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """The tester was late by `ms` somewhere in `span`."""
+
+    span: Span
+    what: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How busy the machine was that carried tester and embedded stack. Empty where the agents run elsewhere."""
+
+    ends_s: tuple[float, ...] = ()
+    busy: tuple[tuple[Span, float], ...] = ()
+    """Share of all cores in use."""
+    simulator_lags: tuple[Disturbance, ...] = ()
+
+    @classmethod
+    def of(cls, samples: Iterable[HealthSample], cores: int, limits: ValidityLimits) -> Machine:
+        """From the run's health samples, in file order."""
+        listed = sorted(samples, key=lambda sample: sample.t_s)
+        machine = [s for s in listed if s.process == MACHINE]
+        return cls(
+            ends_s=tuple(s.t_s for s in machine),
+            busy=tuple((Span(s.t_s - s.interval_s, s.t_s), s.cpu / cores) for s in machine),
+            simulator_lags=tuple(
+                Disturbance(Span(s.t_s - s.interval_s, s.t_s), "simulator_lag", s.loop_lag_ms)
+                for s in listed
+                if s.process == SIMULATOR and s.loop_lag_ms is not None and s.loop_lag_ms > limits.loop_lag_ms
+            ),
+        )
+
+    def share(self, span: Span) -> float:
+        """Mean share of the cores in use over a stretch; 0 where nothing is known."""
+        weighted = seconds = 0.0
+        for sample, share in self.busy[bisect_right(self.ends_s, span.start_s) :]:
+            if sample.start_s >= span.end_s:
+                break
+            shared_s = min(sample.end_s, span.end_s) - max(sample.start_s, span.start_s)
+            weighted, seconds = weighted + share * shared_s, seconds + shared_s
+        return weighted / seconds if seconds > 0 else 0.0
+
+
+def disturbances(
+    record: CallRecord, limits: ValidityLimits, machine: Machine, *, own_agent: bool
+) -> tuple[Disturbance, ...]:
+    """When the tester was later than its limits. `own_agent`: the agent is loadtest's own, on this machine."""
+    lags = [e for e in record.events if isinstance(e, LoopLag) and e.lag_ms > limits.loop_lag_ms]
+    found = [Disturbance(Span(e.t - e.lag_ms / 1000, e.t), "loop_lag", e.lag_ms) for e in lags]
+    for event in record.events:
+        if isinstance(event, ChannelStep) and abs(event.step_ms) > limits.frame_gap_ms:
+            at_s = event.at_s - max(0.0, event.step_ms) / 1000
+            found.append(Disturbance(Span(at_s, event.at_s), f"{event.channel}_step", abs(event.step_ms)))
+        elif isinstance(event, ChannelHealth):
+            span = Span(event.t - HEALTH_WINDOW_S, event.t)
+            if any(lag.t - lag.lag_ms / 1000 <= span.end_s and span.start_s - 0.5 <= lag.t for lag in lags):
+                continue  # a blocked loop holds frames up as well, and its own event knows better when
+            worst = max(event.frame_gap_ms, abs(event.residual_ms))
+            if worst > limits.frame_gap_ms:
+                found.append(Disturbance(span, f"{event.channel}_frame_gap", worst))
+    found += machine.simulator_lags
+    if own_agent:
+        lagging = (lag for lag in record.probe.lags if lag.ms > limits.frame_gap_ms)
+        found += [Disturbance(lag.span, "agent_lag", lag.ms) for lag in lagging]
+    return tuple(found)
+
+
+def invalid_turn(
+    turn: Turn, record: CallRecord, late: Sequence[Disturbance], machine: Machine, limits: ValidityLimits
+) -> tuple[str, ...]:
+    """Why a turn's figures are not to be used; empty if they are."""
+    reasons = list(_unusable(record))
+    if record.recorded is None:
+        reasons.append("no_recording")
+    if turn.open and record.killed:
+        reasons.append("killed")
+    elif turn.censored:
+        reasons.append("call_ended_first")
+    return (*reasons, *_lateness(turn.span, late), *_cpu(turn.span, machine, limits))
+
+
+def invalid_call(
+    record: CallRecord, late: Sequence[Disturbance], machine: Machine, limits: ValidityLimits
+) -> tuple[str, ...]:
+    """Why a call's own figures, the greeting above all, are not to be used; empty if they are."""
+    if not record.exists:
+        return ("not_dialled",)
+    reasons = list(_unusable(record))
+    if record.killed:
+        reasons.append("killed")
+    answered_s = record.answered_s
+    if answered_s is None:
+        return tuple(reasons)
+    span = Span(answered_s, record.lines[0].start_s if record.lines else max(record.last_s, answered_s))
+    return (*reasons, *_lateness(span, late), *_cpu(span, machine, limits))
+
+
+def _unusable(record: CallRecord) -> Iterable[str]:
+    ended = record.first(Ended)
+    if ended is not None and ended.outcome is Outcome.TESTER_ERROR:
+        yield "tester_error"
+    if record.unreadable:
+        yield f"unreadable_events {record.unreadable}"
+
+
+def _lateness(span: Span, late: Sequence[Disturbance]) -> Iterable[str]:
+    worst: dict[str, float] = {}
+    for disturbance in late:
+        if disturbance.span.meets(span.start_s, span.end_s):
+            worst[disturbance.what] = max(worst.get(disturbance.what, 0.0), disturbance.ms)
+    return [f"{what} {ms:.0f} ms" for what, ms in sorted(worst.items())]
+
+
+def _cpu(span: Span, machine: Machine, limits: ValidityLimits) -> Iterable[str]:
+    share = machine.share(span)
+    return [f"cpu {share:.0%}"] if share > limits.cpu_share else []
