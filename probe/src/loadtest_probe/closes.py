@@ -77,10 +77,9 @@ def describe_error(error: Any) -> str:
     if isinstance(error, str):
         return clean(error, 0)
     name = type(error).__name__
-    code = _api_code(error)
-    if code is not None:
-        reason = read_close(error).reason
-        return f"{name}: {code} {reason}".rstrip()
+    if _api_code(error) is not None:
+        close = read_close(error)
+        return f"{name}: {close.code} {close.reason}".rstrip()
     text = clean(_text(error), _REASON_BYTES) if _is_harmless(error) else ""
     return f"{name}: {text}" if text else name
 

@@ -148,7 +148,8 @@ class Generation:
 
     created      its first message, often a transcription of the callee's words, well before any audio
     first_audio  its first audio part
-    complete     generationComplete: all audio is here; absent when the turn ended in another way
+    complete     generationComplete: all audio is here. Absent when the turn ended in another way, and with the plugin's
+                 1.6, which takes no note of it
     done         the turn is over: turnComplete, a tool call, the next turn, or the end of the connection
     empty: with `done`: true when the turn ended without audio, tool call or loss of its connection; else null or false.
     """
@@ -160,7 +161,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Tool:
-    """A function tool was called, or has returned."""
+    """A function tool was called (not told by livekit-agents 1.6), or has returned."""
 
     name: str
     phase: Literal["called", "returned"]

@@ -249,6 +249,12 @@ class Hostile:
         raise RuntimeError("no text either")
 
 
+class HostileError(Exception):
+    @property
+    def rcvd(self) -> None:
+        raise RuntimeError("rcvd")
+
+
 @pytest.mark.parametrize(
     "make_session", [lambda: None, Hostile, object, Session], ids=["none", "hostile", "bare", "fake"]
 )
@@ -274,7 +280,8 @@ async def test_it_never_raises_into_the_agent_later(caplog: pytest.LogCaptureFix
             for event in list(emitter.handlers):
                 emitter.emit(event, Hostile())
                 emitter.emit(event, None)
-        rt.fail(Hostile())  # type: ignore[arg-type]
+        rt.connect()
+        rt.fail(HostileError())
         await settle()
     records = [record for record in caplog.records if record.name == "loadtest_probe"]
     assert [record.levelno for record in records] == [logging.DEBUG]

@@ -107,3 +107,5 @@ def test_error_texts_are_given_only_where_they_cannot_quote_the_call() -> None:
     assert describe_error(ConnectionRefusedError("refused")) == "ConnectionRefusedError: refused"
     error = as_google_reports(ConnectionClosedError(Frame(1011, INTERNAL), None, None))
     assert describe_error(error) == f"APIError: 1011 {INTERNAL}"
+    keepalive = as_google_reports(ConnectionClosedError(None, Frame(1011, "keepalive ping timeout"), None))
+    assert describe_error(keepalive) == "APIError: 1011 keepalive ping timeout"
