@@ -36,7 +36,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 class Model(BaseModel):
     """Base of every scenario model: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _bare_flag(value: Any) -> Any:
@@ -158,7 +158,7 @@ class Arm(Model):
 
     model: str = Field(min_length=1)
     """Gemini Live model id, without `models/`."""
-    api: Api = Api.GEMINI
+    api: Annotated[Api, Field(strict=False)] = Api.GEMINI
     """gemini or vertex."""
     agent: AgentSpec = AgentSpec(reference=True)
     """Who answers the callee."""
@@ -334,7 +334,9 @@ class Scenario(Model):
     """embedded: livekit-server, simulator and agents are started for the run; external: LIVEKIT_URL and keys from the
     environment."""
     hosts: tuple[str, ...] = ()
-    """Hosts other than loopback that calls may go to."""
+    """Hosts other than loopback that calls may go to: names or addresses, without scheme and port."""
+    acknowledge: tuple[Literal["livekit-cloud-acceptable-use"], ...] = ()
+    """What the user has read and keeps to: LiveKit Cloud's acceptable-use policy, for load on *.livekit.cloud."""
     arms: dict[Name, Arm] = Field(min_length=1)
     """The endpoints under test, by name."""
     blocks: int = Field(ge=1, le=10_000)
@@ -369,14 +371,26 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        for phase in self.arrivals[:-1]:
-            if phase.for_s is None:
-                raise ValueError("arrivals: every phase but the last needs for_s, its length")
+        problems = [
+            f"arrivals.{i}: every phase but the last needs for_s, its length"
+            for i, phase in enumerate(self.arrivals[:-1])
+            if phase.for_s is None
+        ]
         if self.compare is not None and self.compare.control not in self.arms:
-            raise ValueError(f"compare.control: `{self.compare.control}` is none of the arms {', '.join(self.arms)}")
-        if any(arm.agent.external for arm in self.arms.values()) and self.stack == "embedded":
-            raise ValueError("an external agent cannot reach the embedded stack: say `stack: external`")
-        nameless = [n for n, arm in self.arms.items() if arm.agent.command is not None and arm.agent.name is None]
-        if nameless and len(self.arms) > 1:
-            raise ValueError(f"arms.{nameless[0]}.agent: with several arms each command needs `name` for its dispatch")
+            problems.append(f"compare.control: expected one of the arms {', '.join(self.arms)}")
+        for name, arm in self.arms.items():
+            if arm.agent.external and self.stack == "embedded":
+                problems.append(
+                    f"arms.{name}.agent: an external agent cannot reach the embedded stack: say `stack: external`"
+                )
+            if arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
+                problems.append(f"arms.{name}.agent: with several arms each command needs `name` for its dispatch")
+        simulated = [n for n, arm in self.arms.items() if arm.endpoint is not None and not arm.endpoint.google]
+        if simulated and any(arm.endpoint is not None and arm.endpoint.google for arm in self.arms.values()):
+            problems.append(
+                f"arms.{simulated[0]}.endpoint: mixed refused: Google's own endpoint beside one that is not; "
+                "give every arm `google`, or none"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
         return self

@@ -1,0 +1,146 @@
+"""Where calls may go, and what the environment must hold: checked before anything is started.
+
+Calls go to loopback unless the scenario lists the host. LiveKit Cloud needs an acknowledgement besides, as its
+acceptable-use policy limits load tests.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from loadtest.errors import ScenarioError
+from loadtest.scenario.load import LoadedScenario
+from loadtest.scenario.models import Api, Scenario
+from loadtest.scenario.problems import Place, Problem, ScenarioProblems
+
+__all__ = ["check_environment", "check_hosts", "host_problems", "is_loopback"]
+
+CLOUD_ACKNOWLEDGEMENT = "livekit-cloud-acceptable-use"
+_LIVEKIT_SCHEMES = {"ws", "wss", "http", "https"}
+
+
+def is_loopback(host: str) -> bool:
+    """True for names and addresses that never leave the machine."""
+    host = _plain(host)
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_hosts(loaded: LoadedScenario, environ: Mapping[str, str]) -> None:
+    """Raise ScenarioError if a call or a model's connection would go to a host that the scenario does not permit.
+
+    environ: holds LIVEKIT_URL when the stack is external.
+    """
+    problems = list(host_problems(loaded))
+    if loaded.scenario.stack == "external" and environ.get("LIVEKIT_URL"):
+        problems += _livekit_problems(loaded.scenario, environ["LIVEKIT_URL"])
+    if problems:
+        raise ScenarioProblems(problems, scenario=str(loaded.path))
+
+
+def host_problems(loaded: LoadedScenario) -> Iterator[Problem]:
+    """What the scenario itself says wrongly about hosts, whatever the environment."""
+    scenario = loaded.scenario
+    for i, host in enumerate(scenario.hosts):
+        if not _plain(host) or any(mark in host for mark in "/*@ ") or (":" in host and not _is_address(host)):
+            text = f'expected a host name or address without scheme, port or wildcard; found "{host}"'
+            yield Problem(loaded.place(f"hosts.{i}"), f"hosts.{i}", text, "For example: hosts: [livekit.example.org].")
+    for name, arm in scenario.arms.items():
+        if arm.endpoint is None or arm.endpoint.base_url is None:
+            continue
+        field = f"arms.{name}.endpoint.base_url"
+        place = loaded.place(field)
+        target = _host_of(arm.endpoint.base_url)
+        if target is None:
+            text = f'expected an https:// URL with a host; found "{arm.endpoint.base_url}"'
+            yield Problem(place, field, text, "For example: base_url: https://127.0.0.1:8443")
+        elif target == "googleapis.com" or target.endswith(".googleapis.com"):
+            text = f"expected another endpoint than Google's own; found {target}"
+            yield Problem(place, field, text, "Say `endpoint: google`, so that the run is reported as live.")
+        else:
+            yield from _permitted(scenario, target, place, field)
+
+
+def check_environment(loaded: LoadedScenario, environ: Mapping[str, str]) -> None:
+    """Raise ScenarioError if a variable is missing that the stack or Google's endpoint needs."""
+    missing = [(name, why) for name, why in _needed(loaded.scenario) if not environ.get(name)]
+    if missing:
+        listed = "; ".join(f"{name} ({why})" for name, why in dict(missing).items())
+        raise ScenarioError(
+            f"{loaded.path}: expected in the environment: {listed}; found nothing",
+            remedy="Export it and run again. Keys come from the environment only, never from a scenario.",
+        )
+
+
+def _needed(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    if scenario.stack == "external":
+        yield "LIVEKIT_URL", "stack: external"
+        yield "LIVEKIT_API_KEY", "stack: external"
+        yield "LIVEKIT_API_SECRET", "stack: external"
+    for name, arm in scenario.arms.items():
+        if arm.endpoint is None or not arm.endpoint.google:
+            continue
+        if arm.api is Api.GEMINI:
+            yield "GOOGLE_API_KEY", f"arm {name}: the Gemini API's key"
+        else:
+            yield "GOOGLE_CLOUD_PROJECT", f"arm {name}: Vertex AI"
+            yield "GOOGLE_APPLICATION_CREDENTIALS", f"arm {name}: Vertex AI, path of a service account's key file"
+
+
+def _livekit_problems(scenario: Scenario, url: str) -> Iterator[Problem]:
+    place = Place("LIVEKIT_URL")
+    target = _host_of(url)
+    if target is None or urlsplit(url).scheme not in _LIVEKIT_SCHEMES:
+        yield Problem(
+            place, "", "expected a ws:// or wss:// URL with a host; found another", "For example ws://127.0.0.1:7880"
+        )
+    else:
+        yield from _permitted(scenario, target, place, "")
+
+
+def _permitted(scenario: Scenario, target: str, place: Place, field: str) -> Iterator[Problem]:
+    if is_loopback(target):
+        return
+    if target not in {_plain(host) for host in scenario.hosts}:
+        yield Problem(
+            place,
+            field,
+            f"expected loopback or a host listed in `hosts`; found {target}",
+            f"If you may put load on it, add it to the scenario: hosts: [{target}].",
+        )
+    if (target == "livekit.cloud" or target.endswith(".livekit.cloud")) and (
+        CLOUD_ACKNOWLEDGEMENT not in scenario.acknowledge
+    ):
+        yield Problem(
+            place,
+            field,
+            f"expected `acknowledge: [{CLOUD_ACKNOWLEDGEMENT}]` in the scenario, as {target} is LiveKit Cloud",
+            "Read LiveKit's acceptable-use policy and clear the test with them; then add that line.",
+        )
+
+
+def _host_of(url: str) -> str | None:
+    """The host that a client would connect to, in small letters; None if there is none."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return _plain(host) if host else None
+
+
+def _plain(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(_plain(host))
+    except ValueError:
+        return False
+    return True

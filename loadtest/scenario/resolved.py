@@ -1,0 +1,69 @@
+"""The resolved copy of a scenario, and the hashes by which runs are told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from loadtest.scenario.endpoint import EndpointProfile
+from loadtest.scenario.models import Scenario, Script
+
+__all__ = ["canonical_hash", "hashes", "resolved_yaml"]
+
+
+def canonical_hash(value: Any) -> str:
+    """sha256, hex, of the value as JSON with sorted keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hashes(
+    scenario: Scenario, script: Script, audio: Iterable[str], profiles: Mapping[str, EndpointProfile]
+) -> dict[str, str]:
+    """sha256 of the scenario with its script, of what was declared about the comparison, of audio and of profiles.
+
+    audio: sha256 of every file, in the script's order.
+    """
+    dumped = _dump(scenario)
+    return {
+        "scenario": canonical_hash({"scenario": dumped, "script": _dump(script)}),
+        "margins": canonical_hash({"compare": dumped.get("compare"), "thresholds": dumped["thresholds"]}),
+        "profiles": canonical_hash({arm: profile.model_dump(mode="json") for arm, profile in profiles.items()}),
+        "audio": canonical_hash(list(audio)),
+    }
+
+
+def resolved_yaml(scenario: Scenario, file_name: str, overrides: Iterable[str]) -> str:
+    """The scenario with every default filled in, as YAML that loads to an equal Scenario."""
+    yaml = YAML(typ="rt", pure=True)
+    yaml.width = 120
+    out = io.StringIO()
+    yaml.dump(_dump(scenario), out)
+    header = [
+        f"Resolved copy of {file_name}: defaults filled in, overrides applied.",
+        "Files are named relative to where the scenario was.",
+        *(f"--set {override}" for override in overrides),
+    ]
+    return "".join(f"# {line}\n" for text in header for line in text.splitlines()) + out.getvalue()
+
+
+def _dump(model: BaseModel) -> dict[str, Any]:
+    """Plain data. Fields that are None are left out, as if not written; None in the user's own data stays."""
+    plain = model.model_dump(mode="json")
+    return {name: _value(getattr(model, name), plain[name]) for name in plain if getattr(model, name) is not None}
+
+
+def _value(value: Any, plain: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _dump(value)
+    if isinstance(value, tuple):
+        return [_value(entry, plain[i]) for i, entry in enumerate(value)]
+    if isinstance(value, dict) and any(isinstance(entry, BaseModel) for entry in value.values()):
+        return {key: _value(entry, plain[key]) for key, entry in value.items()}
+    return plain
