@@ -30,7 +30,7 @@ class Cause:
 
 
 def gap_cause(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_late: bool) -> Cause:
-    """The cause of a gap. `tester_late`: the tester itself was disturbed in the gap's turn."""
+    """The cause of a gap. `tester_late`: the tester itself was disturbed meanwhile."""
     if not record.probe.heard:
         return Cause("tester" if tester_late else "unknown")
     close = _close_in_hole(gap, record, ended) if gap.kind == "mid_reply" else _close_in_dead_air(gap, record, ended)

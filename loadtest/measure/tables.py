@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from loadtest.measure.connections import Connection, connections
 from loadtest.measure.gaps import Gap, gaps
 from loadtest.measure.speech import utterances
 from loadtest.measure.turns import Turn, turns
-from loadtest.measure.validity import Machine, disturbances, invalid_call, invalid_turn
+from loadtest.measure.validity import Machine, disturbances, invalid_call, invalid_turn, lateness
 from loadtest.scenario.models import Scenario
 
 __all__ = ["CallRows", "call_rows"]
@@ -41,10 +41,15 @@ def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Mach
     taken = turns(record, scenario)
     found = connections(record)
     ended = closes(record, found, utterances(record.speech, scenario.callee.agent_finished_after_s))
-    invalid = {turn.line.turn: invalid_turn(turn, record, late, machine, limits) for turn in taken}
 
-    gap_rows = [_gap_row(gap, record, ended, invalid) for gap in gaps(record, taken, scenario)]
-    turn_rows = [_turn_row(turn, record, found, ended, gap_rows, invalid[turn.line.turn]) for turn in taken]
+    gap_rows = [
+        _gap_row(gap, record, ended, tester_late=bool(lateness(gap.span, late, machine, limits)))
+        for gap in gaps(record, taken, scenario)
+    ]
+    turn_rows = [
+        _turn_row(turn, record, found, ended, gap_rows, invalid_turn(turn, record, late, machine, limits))
+        for turn in taken
+    ]
     audible = {row["close_id"] for row in (*gap_rows, *turn_rows)}
     lead = {
         "run_id": run_id,
@@ -108,11 +113,10 @@ def _turn_row(
     }
 
 
-def _gap_row(gap: Gap, record: CallRecord, ended: Sequence[Close], invalid: Mapping[int | None, Sequence[str]]) -> Row:
-    turn = None if gap.turn is None else gap.turn.line.turn
-    because = gap_cause(gap, record, ended, tester_late=bool(gap.turn is not None and invalid[turn]))
+def _gap_row(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_late: bool) -> Row:
+    because = gap_cause(gap, record, ended, tester_late=tester_late)
     return {
-        "turn": turn,
+        "turn": None if gap.turn is None else gap.turn.line.turn,
         "kind": gap.kind,
         "start_s": gap.span.start_s,
         "end_s": gap.span.end_s,

@@ -13,7 +13,7 @@ from loadtest.record.events import ChannelHealth, ChannelStep, Ended, LoopLag, O
 from loadtest.record.health import MACHINE, HealthSample
 from loadtest.scenario.models import ValidityLimits
 
-__all__ = ["Disturbance", "Machine", "disturbances", "invalid_call", "invalid_turn"]
+__all__ = ["Disturbance", "Machine", "disturbances", "invalid_call", "invalid_turn", "lateness"]
 
 HEALTH_WINDOW_S = 1.0
 """What a ChannelHealth event speaks of."""
@@ -99,7 +99,7 @@ def invalid_turn(
         reasons.append("killed")
     elif turn.censored:
         reasons.append("call_ended_first")
-    return (*reasons, *_lateness(turn.span, late), *_cpu(turn.span, machine, limits))
+    return (*reasons, *lateness(turn.span, late, machine, limits))
 
 
 def invalid_call(
@@ -115,7 +115,7 @@ def invalid_call(
     if answered_s is None:
         return tuple(reasons)
     span = Span(answered_s, record.lines[0].start_s if record.lines else max(record.last_s, answered_s))
-    return (*reasons, *_lateness(span, late), *_cpu(span, machine, limits))
+    return (*reasons, *lateness(span, late, machine, limits))
 
 
 def _unusable(record: CallRecord) -> Iterable[str]:
@@ -126,14 +126,12 @@ def _unusable(record: CallRecord) -> Iterable[str]:
         yield f"unreadable_events {record.unreadable}"
 
 
-def _lateness(span: Span, late: Sequence[Disturbance]) -> Iterable[str]:
+def lateness(span: Span, late: Sequence[Disturbance], machine: Machine, limits: ValidityLimits) -> tuple[str, ...]:
+    """How the tester was disturbed during a stretch: the worst of each kind, as a code and a figure."""
     worst: dict[str, float] = {}
     for disturbance in late:
         if disturbance.span.meets(span.start_s, span.end_s):
             worst[disturbance.what] = max(worst.get(disturbance.what, 0.0), disturbance.ms)
-    return [f"{what} {ms:.0f} ms" for what, ms in sorted(worst.items())]
-
-
-def _cpu(span: Span, machine: Machine, limits: ValidityLimits) -> Iterable[str]:
     share = machine.share(span)
-    return [f"cpu {share:.0%}"] if share > limits.cpu_share else []
+    busy = (f"cpu {share:.0%}",) if share > limits.cpu_share else ()
+    return (*(f"{what} {ms:.0f} ms" for what, ms in sorted(worst.items())), *busy)

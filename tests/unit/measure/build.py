@@ -1,0 +1,273 @@
+"""Made-up calls: a conversation written down line by line becomes the events and the audio that a real one leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loadtest.audio.wav import RATE, Recording, Samples
+from loadtest.measure.call_record import CallRecord, call_record
+from loadtest.measure.tables import CallRows, call_rows
+from loadtest.measure.validity import Machine
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.events import (
+    Answered,
+    CallStarted,
+    ClockSync,
+    EndCause,
+    Ended,
+    Event,
+    HangUp,
+    LineEnded,
+    LineStarted,
+    Outcome,
+    ProbeMessage,
+    RecordingStarted,
+    TurnKind,
+    decode,
+    encode,
+)
+from loadtest.record.reader import CallEvents
+from loadtest.scenario.models import Pickup, Scenario
+from loadtest_probe import wire
+
+ANSWER_S = 100.0
+"""Run time of the answer; every time in a conversation counts from it."""
+LEAD_IN_S = 0.1
+"""Silence before and after the speech in a line's file."""
+
+SCENARIO_YAML = """\
+version: 1
+name: made-up
+arms:
+  preview: {model: p, endpoint: {profile: p.yaml}}
+  ga: {model: g, endpoint: {profile: g.yaml}}
+blocks: 2
+arrivals: [{rate_per_minute: 10}]
+script: script.yaml
+"""
+
+
+def scenario(**changes: Any) -> Scenario:
+    """reply_limit_s 10, mid_reply_limit_s 1, agent_finished_after_s 1.2, unless changed."""
+    arm = {"model": "m", "endpoint": {"profile": "p.yaml"}}
+    return Scenario.model_validate(
+        {
+            "version": 1,
+            "name": "made-up",
+            "arms": {"preview": arm, "ga": arm},
+            "blocks": 2,
+            "arrivals": [{"rate_per_minute": 10}],
+            "script": "script.yaml",
+            **changes,
+        }
+    )
+
+
+def planned(slot: int = 0, arm: str = "ga", **changes: Any) -> PlannedCall:
+    values = {
+        "call_id": f"{slot:04}-{arm}",
+        "slot": slot,
+        "block": slot // 2,
+        "pair": 0,
+        "arm": arm,
+        "due_s": 90.0 + slot,
+        "script": "script.yaml",
+        "line_hashes": ("00",),
+        "number": "12025550100",
+        "ring_s": 2.0,
+        "pickup": Pickup.ANSWER,
+        "patience_s": 5.0,
+        "seed": 1,
+    }
+    return PlannedCall(**{**values, **changes})
+
+
+@dataclass
+class Conversation:
+    """One answered call, told in the order of time. Seconds from the answer."""
+
+    call: PlannedCall = field(default_factory=planned)
+    process: str = "callee-0"
+    events: list[Event] = field(default_factory=list)
+    heard: list[tuple[float, float]] = field(default_factory=list)
+    lines: int = 0
+    seq: int = 0
+    hung_up: float | None = None
+
+    def says(
+        self, start: float, end: float, kind: TurnKind | None = TurnKind.SCRIPT, answers: int | None = None
+    ) -> Conversation:
+        """The callee speaks from start to end; kind None is the goodbye."""
+        turn = None if kind is None else self.lines
+        self.lines += kind is not None
+
+        def sample(s: float) -> int:
+            return round(s * RATE)
+
+        self.add(
+            LineStarted(
+                t=ANSWER_S + start - LEAD_IN_S,
+                turn=turn,
+                kind=kind or TurnKind.SCRIPT,
+                line=f"line-{turn}",
+                answers_turn=answers,
+                start_sample=sample(start - LEAD_IN_S),
+                speech_start_sample=sample(start),
+                speech_end_sample=sample(end),
+                end_sample=sample(end + LEAD_IN_S),
+            ),
+            LineEnded(t=ANSWER_S + end, turn=turn, end_sample=sample(end + LEAD_IN_S), cut=False),
+        )
+        return self
+
+    def asks_again(self, start: float, end: float, after: int) -> Conversation:
+        return self.says(start, end, TurnKind.REPROMPT, after)
+
+    def says_goodbye(self, start: float, end: float) -> Conversation:
+        return self.says(start, end, None)
+
+    def hears(self, *stretches: tuple[float, float]) -> Conversation:
+        """The agent's speech as received."""
+        self.heard += stretches
+        return self
+
+    def hangs_up(
+        self, at: float, cause: EndCause = EndCause.CALLEE_HANGUP, outcome: Outcome = Outcome.COMPLETED
+    ) -> Conversation:
+        self.hung_up = at
+        return self.add(
+            HangUp(t=ANSWER_S + at, cause=cause), Ended(t=ANSWER_S + at + 0.5, outcome=outcome, cause=cause)
+        )
+
+    def add(self, *events: Event) -> Conversation:
+        self.events += events
+        return self
+
+    # The probe
+
+    def probe(self, at: float, message: wire.Message, *, via: str = "data") -> Conversation:
+        """A message of the probe, in the agent's clock 1000 s ahead of ours."""
+        body = wire.encode(wire.Line(self.seq, ANSWER_S + at + 1000, message))
+        self.seq += 1
+        line = encode(
+            ProbeMessage(
+                t=ANSWER_S + at, via="data" if via == "data" else "file", received_s=None, message=_object(body)
+            )
+        )
+        event = decode(line)
+        assert event is not None
+        return self.add(event)
+
+    def connects(self, at: float, n: int = 1, setup_ms: float = 100.0, *, resumed: bool = False) -> Conversation:
+        if n == 1:
+            self.add(ClockSync(t=ANSWER_S + at, offset_s=-1000.0, uncertainty_ms=2.0))
+        return self.probe(at, wire.Connected(n, setup_ms, resumed))
+
+    def loses(
+        self,
+        at: float,
+        n: int = 1,
+        *,
+        code: int = 1011,
+        side: wire.Side = "server",
+        reason: str = "",
+        via: str = "data",
+    ) -> Conversation:
+        return self.probe(at, wire.Closed(n, code, reason, side, "ConnectionClosedError"), via=via)
+
+    def generates(
+        self,
+        id_: str,
+        created: float,
+        first_audio: float | None = None,
+        complete: float | None = None,
+        done: float | None = None,
+        *,
+        empty: bool = False,
+    ) -> Conversation:
+        """One turn of the model."""
+        self.probe(created, wire.Generation(id_, "created"))
+        if first_audio is not None:
+            self.probe(first_audio, wire.Generation(id_, "first_audio"))
+        if complete is not None:
+            self.probe(complete, wire.Generation(id_, "complete"))
+        if done is not None:
+            self.probe(done, wire.Generation(id_, "done", empty))
+        return self
+
+    # What is on disk
+
+    def all_events(self) -> list[Event]:
+        call = self.call
+        start = CallStarted(
+            t=ANSWER_S - 5,
+            call_id=call.call_id,
+            arm=call.arm,
+            block=call.block,
+            slot=call.slot,
+            due_s=call.due_s,
+            process=self.process,
+            number=call.number,
+            room="outbound-00000000-1",
+            ring_s=call.ring_s,
+            pickup=call.pickup.value,
+            patience_s=call.patience_s,
+        )
+        return [start, RecordingStarted(t=ANSWER_S, rate=RATE), Answered(t=ANSWER_S), *self.events]
+
+    def recording(self, seconds: float | None = None) -> Recording:
+        """Both channels until the hang-up, or the end of the last thing that happened."""
+        last = max([e.t - ANSWER_S for e in self.events] + [end for _, end in self.heard], default=1.0)
+        right = np.zeros(round((seconds or (last if self.hung_up is None else self.hung_up)) * RATE), dtype=np.int16)
+        for start, end in self.heard:
+            place = right[round(start * RATE) : round(end * RATE)]
+            place[:] = voice(end - start)[: len(place)]
+        return Recording(np.zeros_like(right), right)
+
+    def record(self, seconds: float | None = None) -> CallRecord:
+        events = tuple(e for e in (decode(encode(event)) for event in self.all_events()) if e is not None)
+        return call_record(self.call, CallEvents(events, 0, 0, torn=False), self.recording(seconds))
+
+    def rows(self, like: Scenario | None = None, machine: Machine | None = None) -> CallRows:
+        return call_rows("run", self.record(), like or scenario(), machine or Machine())
+
+    def turn(self, number: int, like: Scenario | None = None) -> dict[str, Any]:
+        return next(row for row in self.rows(like).turns if row["turn"] == number)
+
+    def write(self, folder: Path) -> None:
+        """The call's folder as a tester leaves it."""
+        folder.mkdir(parents=True)
+        (folder / "events.jsonl").write_text("".join(encode(event) + "\n" for event in self.all_events()))
+        recording = self.recording()
+        (folder / "audio.pcm").write_bytes(np.stack((recording.left, recording.right), axis=1).astype("<i2").tobytes())
+
+
+def voice(seconds: float) -> Samples:
+    """Something as loud and as restless as speech, from its first sample to its last."""
+    n = round(seconds * RATE)
+    t = np.arange(n) / RATE
+    loudness = 0.6 + 0.4 * np.cos(2 * np.pi * 4 * t)
+    return np.asarray(np.rint(6000 * loudness * np.sign(np.sin(2 * np.pi * 180 * t + 0.1))), dtype=np.int16)
+
+
+def plain_call() -> Conversation:
+    """Greeting, two lines, each answered after 1.3 s, goodbye."""
+    return (
+        Conversation()
+        .hears((0.8, 2.5), (5.3, 8.0), (11.3, 13.0))
+        .says(3.8, 4.0)
+        .says(9.5, 10.0)
+        .says_goodbye(14.5, 15.0)
+        .hangs_up(15.2)
+    )
+
+
+def _object(body: str) -> dict[str, Any]:
+    value = json.loads(body)
+    assert isinstance(value, dict)
+    return value

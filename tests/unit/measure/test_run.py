@@ -1,0 +1,168 @@
+"""A whole results folder: what is read, what is not, and the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from loadtest.record.plan_io import write_plan
+
+from loadtest.cli.measure import measure
+from loadtest.errors import ExitCode, RecordError
+from loadtest.measure.run import measure_run
+from loadtest.record.health import HealthSample
+from loadtest.record.layout import RunFolder
+from loadtest.record.run_json import RunInfo, RunKind, RunState
+from loadtest.record.tables import TABLES, read_table
+from tests.unit.measure.build import SCENARIO_YAML, Conversation, plain_call, planned
+from tests.unit.measure.test_closes import lost_reply
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """Four planned calls: one plain, one with a close, one killed in its second turn, one never dialled."""
+    run = RunFolder(tmp_path / "20261122T160102Z-made-up-3f9a")
+    run.path.mkdir()
+    RunInfo(
+        run_id=run.run_id,
+        scenario="made-up",
+        state=RunState.INTERRUPTED,
+        kind=RunKind.REHEARSAL,
+        stack="embedded",
+        seed=1,
+        started_utc="2026-11-22T16:01:02Z",
+        cap=2,
+        planned_calls=4,
+        hashes={},
+        versions={},
+        host={"cores": 2},
+        arms={},
+    ).write(run)
+    run.scenario.write_text(SCENARIO_YAML)
+    calls = tuple(planned(slot, arm) for slot, arm in enumerate(("ga", "preview", "ga", "preview")))
+    write_plan(run.plan, calls)
+    plain, closed = plain_call(), lost_reply()
+    killed = Conversation().says(2, 3).hears((4, 6)).says(8, 9)
+    for call, conversation in zip(calls, (plain, closed, killed), strict=False):
+        conversation.call = call
+        conversation.write(run.call(call.call_id).path)
+    with (run.call(calls[2].call_id).events).open("a") as file:
+        file.write('{"type":"line_sta')
+    samples = [
+        HealthSample(t_s=t, interval_s=1.0, process=p, cpu=0.5) for t in (101.0, 102.0) for p in ("machine", "tester")
+    ]
+    run.health.write_text("".join(sample.encode() + "\n" for sample in reversed(samples)))
+    return run
+
+
+def tables(folder: RunFolder) -> dict[str, bytes]:
+    return {name: folder.table(name).read_bytes() for name in TABLES}
+
+
+def test_measuring_again_gives_the_same_bytes(folder: RunFolder) -> None:
+    measure_run(folder)
+    first = tables(folder)
+    shutil.rmtree(folder.tables)
+    measure_run(folder)
+    assert tables(folder) == first
+
+
+def test_the_simulators_log_leaking_into_tables(folder: RunFolder) -> None:
+    measure_run(folder)
+    without = tables(folder)
+    for where in ("truth", "warmup/0000-ga"):
+        (folder.path / where).mkdir(parents=True)
+    (folder.truth / "gemini.jsonl").write_text('{"t": 105.8, "type": "closed", "code": 1011, "side": "server"}\n')
+    shutil.copytree(folder.call("0001-preview").path, folder.path / "warmup" / "0001-preview")
+    measure_run(folder)
+    assert tables(folder) == without
+
+
+def test_a_folder_that_was_moved_keeps_its_run_id(folder: RunFolder, tmp_path: Path) -> None:
+    measure_run(folder)
+    moved = RunFolder(tmp_path / "kept")
+    shutil.copytree(folder.path, moved.path)
+    measure_run(moved)
+    assert tables(moved) == tables(folder)
+
+
+def test_rows_are_in_the_order_of_the_plan(folder: RunFolder) -> None:
+    measure_run(folder)
+    calls = read_table(folder.table("calls"), "calls")
+    assert calls["slot"].to_list() == [0, 1, 2, 3]
+    assert calls["run_id"].unique().to_list() == [folder.run_id]
+    turns = read_table(folder.table("turns"), "turns")
+    assert list(turns.select("slot", "turn").iter_rows()) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    health = read_table(folder.table("health"), "health")
+    assert list(health.select("t_s", "process").iter_rows()) == [
+        (101.0, "machine"),
+        (101.0, "tester"),
+        (102.0, "machine"),
+        (102.0, "tester"),
+    ]
+
+
+def test_every_planned_call_has_one_row_after_a_kill(folder: RunFolder) -> None:
+    measure_run(folder)
+    calls = read_table(folder.table("calls"), "calls")
+    assert calls["outcome"].to_list() == ["completed", "completed", "aborted", "not_dialled"]
+    turns = read_table(folder.table("turns"), "turns")
+    assert turns.filter(turns["slot"] == 2)["outcome"].to_list() == ["answered", "no_reply"]
+    assert turns.filter(turns["slot"] == 2)["valid"].to_list() == [True, False]
+    assert read_table(folder.table("closes"), "closes")["code"].to_list() == [1011]
+
+
+def test_flac_and_pcm_give_the_same_tables(folder: RunFolder) -> None:
+    from loadtest.audio.wav import write_flac_from_pcm
+
+    measure_run(folder)
+    from_pcm = tables(folder)
+    call = folder.call("0000-ga")
+    write_flac_from_pcm(call.pcm, call.flac)
+    call.pcm.unlink()
+    measure_run(folder)
+    assert tables(folder) == from_pcm
+
+
+def test_progress_goes_from_nothing_to_all(folder: RunFolder) -> None:
+    seen: list[tuple[int, int]] = []
+    measure_run(folder, lambda done, of: seen.append((done, of)))
+    assert seen == [(done, 4) for done in range(5)]
+
+
+def test_a_scenario_of_another_run_is_refused(folder: RunFolder) -> None:
+    folder.scenario.write_text(SCENARIO_YAML.replace("preview:", "other:"))
+    with pytest.raises(RecordError, match="0001-preview is of arm preview"):
+        measure_run(folder)
+
+
+def test_a_scenario_that_cannot_be_read_is_an_error_with_a_remedy(folder: RunFolder) -> None:
+    folder.scenario.write_text("version: 9\n")
+    with pytest.raises(RecordError, match=r"scenario\.yaml: cannot be read"):
+        measure_run(folder)
+
+
+def test_the_machines_load_needs_its_cores(folder: RunFolder) -> None:
+    info = json.loads(folder.run_json.read_text())
+    info["host"] = {}
+    folder.run_json.write_text(json.dumps(info))
+    with pytest.raises(RecordError, match=r"host\.cores"):
+        measure_run(folder)
+
+
+def test_the_command_rebuilds_the_tables(folder: RunFolder) -> None:
+    result = CliRunner().invoke(measure, [str(folder.path)], standalone_mode=False)
+    assert result.return_value == ExitCode.OK
+    assert str(folder.tables) in result.output
+    assert set(tables(folder)) == set(TABLES)
+
+
+def test_the_command_refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    result = CliRunner().invoke(measure, [str(tmp_path)])
+    assert result.exit_code == ExitCode.USAGE
+    assert "is no run" in result.output
+    assert not (tmp_path / "tables").exists()
+    assert CliRunner().invoke(measure, [str(tmp_path / "missing")]).exit_code == ExitCode.USAGE

@@ -1,0 +1,180 @@
+"""The tester's own faults make exactly the turns that they touched invalid."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.measure.call_record import call_record
+from loadtest.measure.speech import Span
+from loadtest.measure.tables import call_rows
+from loadtest.measure.validity import Machine
+from loadtest.record.events import ChannelHealth, ChannelStep, EndCause, LoopLag, Outcome
+from loadtest.record.health import HealthSample
+from loadtest.record.reader import CallEvents
+from loadtest.scenario.models import ValidityLimits
+from loadtest_probe import wire
+from tests.unit.measure.build import ANSWER_S, Conversation, planned, scenario
+
+
+def three_turns() -> Conversation:
+    """Lines at 4, 10 and 16 s, replies of 3 s."""
+    call = Conversation().hears((0.8, 2.5))
+    for start in (4, 10, 16):
+        call.says(start, start + 0.5).hears((start + 1.8, start + 4.8))
+    return call.says_goodbye(22, 23).hangs_up(23.1)
+
+
+def invalid(call: Conversation, machine: Machine | None = None) -> dict[int, str]:
+    return {row["turn"]: row["invalid_reason"] for row in call.rows(machine=machine).turns if not row["valid"]}
+
+
+def test_an_undisturbed_call_is_valid() -> None:
+    assert invalid(three_turns()) == {}
+    assert three_turns().rows().calls[0]["valid"] is True
+
+
+def test_a_callee_process_stopped_in_mid_reply_makes_that_turn_invalid_and_no_other() -> None:
+    # SIGSTOP from 12.5 to 13.5: the loop is blocked, frames come in a burst, the callee's queue runs empty.
+    call = three_turns().add(
+        LoopLag(t=ANSWER_S + 13.503, lag_ms=1003),
+        ChannelStep(t=ANSWER_S + 13.51, channel="callee", at_s=ANSWER_S + 13.51, step_ms=890),
+        ChannelHealth(t=ANSWER_S + 13.6, channel="agent", frame_gap_ms=1010, residual_ms=0, late_frames=50),
+    )
+    assert invalid(call) == {1: "callee_step 890 ms; loop_lag 1003 ms"}
+    assert call.rows().calls[0]["valid"] is True
+
+
+def test_the_report_of_a_blocked_loop_does_not_spill_into_the_next_turn() -> None:
+    # The second that the channel reports ends after the next line has begun.
+    call = three_turns().add(
+        LoopLag(t=ANSWER_S + 9.7, lag_ms=1000),
+        ChannelHealth(t=ANSWER_S + 10.6, channel="agent", frame_gap_ms=1010, residual_ms=0, late_frames=50),
+    )
+    assert list(invalid(call)) == [0]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (LoopLag(t=ANSWER_S + 12, lag_ms=81), "loop_lag 81 ms"),
+        (ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=-130), "agent_step 130 ms"),
+        (
+            ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=121, residual_ms=0, late_frames=1),
+            "agent_frame_gap 121 ms",
+        ),
+        (
+            ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=20, residual_ms=-150, late_frames=1),
+            "agent_frame_gap 150 ms",
+        ),
+        (
+            ChannelHealth(t=ANSWER_S + 12, channel="callee", frame_gap_ms=200, residual_ms=0, late_frames=0),
+            "callee_frame_gap 200 ms",
+        ),
+    ],
+)
+def test_lateness_beyond_its_limit(event: LoopLag | ChannelStep | ChannelHealth, reason: str) -> None:
+    assert invalid(three_turns().add(event)) == {1: reason}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LoopLag(t=ANSWER_S + 12, lag_ms=79),
+        ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=15),
+        ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=110, residual_ms=3, late_frames=2),
+    ],
+)
+def test_lateness_within_its_limit(event: LoopLag | ChannelStep | ChannelHealth) -> None:
+    assert invalid(three_turns().add(event)) == {}
+
+
+def test_lateness_in_the_greeting_is_the_calls() -> None:
+    rows = three_turns().add(LoopLag(t=ANSWER_S + 1, lag_ms=500)).rows()
+    assert (rows.calls[0]["valid"], rows.calls[0]["invalid_reason"]) == (False, "loop_lag 500 ms")
+    assert all(row["valid"] for row in rows.turns)
+
+
+def test_lateness_in_a_re_prompt_is_its_script_turns_too() -> None:
+    call = Conversation().says(2, 3).asks_again(8, 9, after=0).hears((10.5, 12)).hangs_up(14)
+    assert list(invalid(call.add(LoopLag(t=ANSWER_S + 11, lag_ms=500)))) == [0, 1]
+
+
+def machine(share: float, start: float, end: float, cores: int = 2) -> Machine:
+    """The machine at this share between the two times, at 0.5 elsewhere; a sample a second."""
+    samples = [
+        HealthSample(
+            t_s=ANSWER_S + second + 1,
+            interval_s=1.0,
+            process="machine",
+            cpu=cores * (share if start <= second < end else 0.5),
+        )
+        for second in range(-5, 30)
+    ]
+    return Machine.of(samples, cores, ValidityLimits())
+
+
+def test_a_machine_busier_than_the_limit_while_the_turn_lasts() -> None:
+    # Turn 1 lasts from 9.9 to 15.9.
+    assert invalid(three_turns(), machine(0.96, 9, 16)) == {1: "cpu 96%"}
+    assert invalid(three_turns(), machine(0.96, 11, 13)) == {}
+    assert invalid(three_turns(), machine(0.85, 0, 25)) == {}
+
+
+def test_load_is_a_mean_over_time() -> None:
+    busy = machine(1.0, 10, 12)
+    assert busy.share(Span(ANSWER_S + 10, ANSWER_S + 14)) == pytest.approx(0.75)
+    assert busy.share(Span(ANSWER_S + 11.5, ANSWER_S + 12.5)) == pytest.approx(0.75)
+    assert Machine().share(Span(0, 1)) == 0
+
+
+def test_a_simulator_that_was_late_is_the_testers_fault() -> None:
+    late = HealthSample(t_s=ANSWER_S + 12, interval_s=1.0, process="gemini-simulator", cpu=0.5, loop_lag_ms=300.0)
+    assert invalid(three_turns(), Machine.of([late], 2, ValidityLimits())) == {1: "simulator_lag 300 ms"}
+
+
+def test_a_late_agent_is_the_testers_fault_only_if_it_is_the_testers_agent() -> None:
+    call = three_turns().connects(-1).probe(12, wire.AgentLag(400))
+    assert invalid(call) == {1: "agent_lag 400 ms"}
+    arm = {"model": "m", "endpoint": {"profile": "p.yaml"}, "agent": {"command": ["python", "agent.py"]}}
+    theirs = scenario(arms={"ga": arm})
+    assert all(row["valid"] for row in call.rows(theirs).turns)
+    assert all(row["valid"] for row in call.rows(scenario(stack="external")).turns)
+
+
+def test_a_tester_error_makes_the_whole_call_invalid() -> None:
+    call = Conversation().says(2, 3).hears((4, 6)).says(8, 9).hears((10, 12))
+    rows = call.hangs_up(13, EndCause.TESTER, Outcome.TESTER_ERROR).rows()
+    assert [row["invalid_reason"] for row in (*rows.calls, *rows.turns)] == ["tester_error"] * 3
+
+
+def test_a_killed_tester_makes_the_turn_in_progress_invalid_and_keeps_those_before() -> None:
+    call = Conversation().says(2, 3).hears((4, 6)).says(8, 9).hears((10, 12))
+    rows = call.rows()
+    assert [row["invalid_reason"] for row in rows.turns] == [None, "killed"]
+    assert rows.turns[0]["latency_ms"] == pytest.approx(1000, abs=1)
+    assert rows.calls[0]["invalid_reason"] == "killed"
+
+
+def test_a_recording_that_is_missing_is_no_silence() -> None:
+    call = three_turns()
+    record = call_record(planned(), CallEvents(tuple(call.all_events()), 0, 0, torn=False), None)
+    rows = call_rows("run", record, scenario(), Machine())
+    assert [row["outcome"] for row in rows.turns] == [None, None, None]
+    assert [row["lost"] for row in rows.turns] == [None, None, None]
+    assert {row["invalid_reason"] for row in rows.turns} == {"no_recording"}
+    assert rows.gaps == []
+    assert rows.calls[0]["outcome"] == "completed"
+
+
+def test_a_recording_that_ends_early_censors_what_it_does_not_hold() -> None:
+    record = three_turns().record(seconds=17.0)
+    rows = call_rows("run", record, scenario(), Machine())
+    assert [row["outcome"] for row in rows.turns] == ["answered", "answered", "no_reply"]
+    assert rows.turns[2]["invalid_reason"] == "call_ended_first"
+
+
+def test_an_event_file_with_unreadable_lines_is_not_trusted() -> None:
+    call = three_turns()
+    record = call_record(planned(), CallEvents(tuple(call.all_events()), 2, 0, torn=False), call.recording())
+    rows = call_rows("run", record, scenario(), Machine())
+    assert {row["invalid_reason"] for row in (*rows.calls, *rows.turns)} == {"unreadable_events 2"}
