@@ -1,0 +1,1 @@
+"""Figures from tables: quantiles, shares, rates, losses, validity, each with what its interval assumes."""

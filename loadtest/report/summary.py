@@ -1,0 +1,147 @@
+"""From a results folder to its summary, and to the places where people and programs read it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+from rich.console import Console
+
+from loadtest.analyse.arm import arm_figures, rate_ratios
+from loadtest.analyse.inputs import RunData, read_run
+from loadtest.analyse.thresholds import check_thresholds
+from loadtest.analyse.validity import tester_health, verdict_on_validity
+from loadtest.errors import RecordError
+from loadtest.record.layout import RunFolder
+from loadtest.record.writer import write_atomically, write_json
+from loadtest.report.jsonfile import summary_object
+from loadtest.report.markdown import markdown
+from loadtest.report.terminal import print_summary
+from loadtest.report.view import SCHEMA_VERSION, ArmSummary, LongestGap, Summary, exit_code
+from loadtest.scenario.models import Arm, Scenario
+from loadtest.scenario.thresholds import Threshold, parse_threshold
+
+__all__ = ["Summary", "exit_code", "render", "summarise", "write_summary"]
+
+
+def summarise(folder: RunFolder) -> Summary:
+    """Compute the summary of a measured run, whatever there is of it. Raises RecordError if it cannot be read."""
+    data = read_run(folder)
+    scenario, info = data.scenario, data.info
+    control = scenario.compare.control if scenario.compare else next(iter(scenario.arms))
+    figures = {arm: arm_figures(data, arm) for arm in scenario.arms}
+    cores = info.host.get("cores")
+    because = verdict_on_validity(
+        {arm: f.script_turns for arm, f in figures.items()},
+        least_share=scenario.validity.valid_share,
+        dialled=data.calls.filter(pl.col("dialled_s").is_not_null()).height,
+        tester_errors=data.calls.filter(pl.col("outcome") == "tester_error").height,
+    )
+    arms = {
+        name: ArmSummary(
+            model=arm.model,
+            api=str(arm.api),
+            endpoint=_endpoint(arm, str(info.arms.get(name, {}).get("endpoint_label") or "")),
+            simulated=_simulated(arm),
+            figures=figures[name],
+        )
+        for name, arm in scenario.arms.items()
+    }
+    kind, kind_warnings = _kind(str(info.kind), arms)
+    return Summary(
+        schema_version=SCHEMA_VERSION,
+        kind=kind,
+        run_id=info.run_id,
+        scenario=scenario.name,
+        state=str(info.state),
+        started_utc=info.started_utc,
+        ended_utc=info.ended_utc,
+        seed=scenario.seed,
+        blocks=data.calls["block"].drop_nulls().n_unique(),
+        cap=info.cap,
+        cores=int(cores) if cores else None,
+        reply_limit_ms=data.limit_ms,
+        mid_reply_limit_ms=scenario.mid_reply_limit_s * 1000,
+        control=control,
+        arms=arms,
+        ratios_1011=rate_ratios(data, control),
+        tester=tester_health(data.calls, data.health, cores=cores, dial_late_ms=scenario.validity.dial_late_ms),
+        valid=not because,
+        invalid_because=because,
+        thresholds=check_thresholds(_thresholds(scenario), figures),
+        longest_gap=_longest_gap(data),
+        warnings=(*kind_warnings, *info.warnings, *_warnings(data)),
+        folder=folder.path,
+    )
+
+
+def write_summary(folder: RunFolder, summary: Summary) -> None:
+    """Write summary.json and summary.md, each atomically. Raises RecordError."""
+    write_json(folder.summary_json, summary_object(summary))
+    write_atomically(folder.summary_md, markdown(summary).encode())
+
+
+def render(summary: Summary, console: Console) -> None:
+    """Print the summary for a person."""
+    print_summary(summary, console)
+
+
+def _thresholds(scenario: Scenario) -> tuple[Threshold, ...]:
+    try:
+        return tuple(parse_threshold(text, tuple(scenario.arms)) for text in scenario.thresholds)
+    except ValueError as e:
+        raise RecordError(
+            f"scenario.yaml of the run: thresholds: {e}",
+            remedy="It is written by `loadtest run` and not meant to be edited; restore it from another copy.",
+        ) from e
+
+
+def _simulated(arm: Arm) -> bool | None:
+    if arm.endpoint is None:
+        return None
+    return not arm.endpoint.google
+
+
+def _endpoint(arm: Arm, label: str) -> str:
+    if arm.endpoint is None:
+        told = "not known to be Google's"
+    elif arm.endpoint.google:
+        told = "Google"
+    else:
+        told = "simulated" if arm.endpoint.profile is not None else "not Google's"
+    if not label or label.startswith(told):
+        return label or told
+    return label if told in label else f"{told} ({label})"
+
+
+def _kind(recorded: str, arms: dict[str, ArmSummary]) -> tuple[Literal["rehearsal", "live"], tuple[str, ...]]:
+    # Simulated figures must never pass for Google's, whatever the record says of itself.
+    simulated = [name for name, arm in arms.items() if arm.simulated]
+    if recorded == "live" and not simulated:
+        return "live", ()
+    if recorded == "live":
+        return "rehearsal", (f"run.json says live, but the endpoint of {', '.join(simulated)} is not Google's",)
+    return "rehearsal", ()
+
+
+def _longest_gap(data: RunData) -> LongestGap | None:
+    invalid = data.turns.filter(~pl.col("valid").fill_null(value=False)).select("call_id", "turn")
+    gaps = (
+        data.gaps.join(invalid, on=["call_id", "turn"], how="anti")
+        .filter(pl.col("gap_ms").is_not_null())
+        .sort("gap_ms", "call_id", descending=[True, False])
+    )
+    if not gaps.height:
+        return None
+    row = gaps.row(0, named=True)
+    return LongestGap(call_id=row["call_id"], arm=row["arm"], gap_ms=row["gap_ms"], cause=row["cause"] or "unknown")
+
+
+def _warnings(data: RunData) -> tuple[str, ...]:
+    found = []
+    if data.planned is not None and data.planned != data.calls.height:
+        found.append(f"the plan has {data.planned} calls, the tables {data.calls.height}: measure the run again")
+    strange = sorted(set(data.calls["arm"].drop_nulls()) - set(data.scenario.arms))
+    if strange:
+        found.append(f"calls of arms that the scenario has not are in no figure: {', '.join(strange)}")
+    return tuple(found)

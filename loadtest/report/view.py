@@ -1,0 +1,87 @@
+"""What a report says of a run: the one model that every rendering takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from loadtest.analyse.arm import ArmFigures
+from loadtest.analyse.rates import RateRatio
+from loadtest.analyse.thresholds import ThresholdResult
+from loadtest.analyse.validity import TesterHealth
+from loadtest.errors import ExitCode
+
+__all__ = ["SCHEMA_VERSION", "ArmSummary", "LongestGap", "Summary", "exit_code"]
+
+SCHEMA_VERSION: Final = 1
+"""Of summary.json: keys are added, never renamed, without a new version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSummary:
+    """One arm: what it is, and its figures."""
+
+    model: str
+    api: str
+    endpoint: str
+    """Where its model is, in words."""
+    simulated: bool | None
+    """True unless the arm talks to Google's own endpoint; None for an agent whose endpoint is not known."""
+    figures: ArmFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongestGap:
+    """Where to listen first."""
+
+    call_id: str
+    arm: str
+    gap_ms: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run in figures."""
+
+    schema_version: int
+    kind: Literal["rehearsal", "live"]
+    """rehearsal: at least one arm's endpoint is not Google's, so nothing here is a figure of Google's endpoints."""
+    run_id: str
+    scenario: str
+    state: str
+    """running, complete, interrupted or aborted."""
+    started_utc: str
+    ended_utc: str | None
+    seed: int
+    blocks: int
+    """Complete blocks in the plan's calls."""
+    cap: int
+    cores: int | None
+    reply_limit_ms: float
+    """What an unanswered turn counts as."""
+    mid_reply_limit_ms: float
+    control: str
+    """The arm that the others are held against."""
+    arms: Mapping[str, ArmSummary]
+    ratios_1011: Mapping[str, RateRatio]
+    """By candidate: its 1011 rate over the control's."""
+    tester: TesterHealth
+    valid: bool
+    invalid_because: tuple[str, ...]
+    thresholds: tuple[ThresholdResult, ...]
+    longest_gap: LongestGap | None
+    warnings: tuple[str, ...]
+    folder: Path
+    """Where the results are; in no file."""
+
+
+def exit_code(summary: Summary) -> ExitCode:
+    """What `run` and `measure` end with: 3 if the measurement is invalid, 4 if a threshold does not hold, else 0."""
+    if not summary.valid:
+        return ExitCode.INVALID
+    if any(not result.holds for result in summary.thresholds):
+        return ExitCode.THRESHOLD_FAILED
+    return ExitCode.OK
