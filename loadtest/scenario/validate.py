@@ -149,7 +149,7 @@ class _Explanation:
 
     def _meaning(self, path: FieldPath) -> str:
         meaning = description(self._model, path)
-        return f"{path[-1]}: {meaning}" if meaning else "Correct it; docs/scenario.md describes every field."
+        return f"{path[-1]}: {meaning}" if meaning else "Correct it, or take it out."
 
 
 def _text_of(details: ErrorDetails) -> str:

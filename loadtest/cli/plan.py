@@ -1,0 +1,141 @@
+"""`loadtest plan`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadtest.plan.calls import PlannedCall
+    from loadtest.plan.outlook import Outlook
+    from loadtest.scenario.load import LoadedScenario
+
+__all__ = ["plan"]
+
+EPILOG = """\b
+Examples:
+  loadtest plan scenarios/peak.yaml
+  loadtest plan scenarios/peak.yaml --set blocks=24 --set seed=2
+  loadtest plan scenarios/peak.yaml --json | jq '.calls[] | [.due_s, .arm]'
+
+\b
+The same scenario and seed give the same plan on every machine. What is expected of it is an estimate.
+"""
+COLUMNS = ("slot", "block", "arm", "due", "ring", "pickup", "patience")
+
+
+@click.command(epilog=EPILOG)
+@click.argument("scenario", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Override a value, for example blocks=24. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on standard output.")
+def plan(scenario: Path, overrides: tuple[str, ...], as_json: bool) -> ExitCode:
+    """Show every call that the scenario in FILE would place, and what to expect of them, without dialling."""
+    from loadtest.plan.build import build_plan, plan_hash
+    from loadtest.plan.cap import resolve_cap
+    from loadtest.plan.outlook import outlook
+    from loadtest.scenario.hosts import host_problems
+    from loadtest.scenario.load import load_scenario
+    from loadtest.scenario.problems import ScenarioProblems
+
+    loaded = load_scenario(scenario, overrides)
+    problems = list(host_problems(loaded))
+    if problems:
+        raise ScenarioProblems(problems, scenario=str(scenario))
+    calls = build_plan(loaded)
+    expected = outlook(loaded, calls, resolve_cap(loaded.scenario, os.cpu_count() or 1))
+    if as_json:
+        click.echo(json.dumps(_plain(loaded, calls, expected, plan_hash(calls)), indent=2, ensure_ascii=False))
+    else:
+        _show_calls(calls)
+        click.echo(_totals(loaded, expected, plan_hash(calls)))
+    return ExitCode.OK
+
+
+def _rows(calls: Sequence[PlannedCall]) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(call.slot),
+            "-" if call.block is None else str(call.block),
+            call.arm,
+            f"{call.due_s:.1f} s",
+            f"{call.ring_s:.1f} s",
+            call.pickup.value,
+            f"{call.patience_s:.1f} s",
+        )
+        for call in calls
+    ]
+
+
+def _show_calls(calls: Sequence[PlannedCall]) -> None:
+    import sys
+
+    rows = _rows(calls)
+    text = {COLUMNS.index("arm"), COLUMNS.index("pickup")}
+    if sys.stdout.isatty():
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=SIMPLE_HEAD)
+        for i, column in enumerate(COLUMNS):
+            table.add_column(column, justify="left" if i in text else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+        return
+    widths = [max(len(cell) for cell in column) for column in zip(COLUMNS, *rows, strict=True)]
+    for row in (COLUMNS, *rows):
+        cells = [c.ljust(w) if i in text else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        click.echo("  ".join(cells).rstrip())
+    click.echo()
+
+
+def _totals(loaded: LoadedScenario, expected: Outlook, plan_hash: str) -> str:
+    scenario = loaded.scenario
+    auto = " (auto, from the cores of this machine)" if scenario.cap == "auto" else ""
+    arms = [
+        f"{arm}: {expected.calls[arm]} calls, {expected.turns[arm]} script turns ({scenario.arms[arm].model})"
+        for arm in expected.calls
+    ]
+    size = f"{scenario.blocks} of {scenario.calls_per_block} x {len(arms)} calls"
+    at_once = f"{expected.mean:.1f} calls at the same time, at most {expected.peak}"
+    lines = (
+        *arms,
+        f"Blocks: {size}; seed {scenario.seed}; plan {plan_hash[:12]}",
+        f"Cap: {expected.cap} calls at the same time{auto}",
+        "",
+        "Expected, by simulation:",
+        f"  {expected.minutes:.1f} minutes from the first dial to the last hang-up",
+        f"  {at_once}; {100 * expected.dropped_share:.0f} % of the calls dropped at the cap",
+        f"  {expected.call_s:.0f} s for an answered call",
+        "It is assumed that:",
+        *(f"  {assumption}" for assumption in expected.assumptions),
+    )
+    return "\n".join(lines)
+
+
+def _plain(loaded: LoadedScenario, calls: Sequence[PlannedCall], expected: Outlook, plan_hash: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "scenario": loaded.scenario.name,
+        "seed": loaded.scenario.seed,
+        "hashes": {**loaded.hashes, "plan": plan_hash},
+        "overrides": dict(loaded.overrides),
+        "outlook": asdict(expected),
+        "calls": [asdict(call) for call in calls],
+    }
