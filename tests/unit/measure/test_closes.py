@@ -213,9 +213,18 @@ def test_a_close_within_the_clocks_uncertainty_of_the_hang_up_is_kept() -> None:
 
 
 def test_a_message_that_came_twice_counts_once() -> None:
-    call = plain_call().connects(-1).loses(14.2)
+    call = plain_call().connects(-1).loses(14.0).probe(14.2, wire.Refused(2, 503, None, "HTTP 503"))
     call.add(call.events[-1])
-    assert len(call.rows().closes) == 1
+    assert len(call.rows().closes) == 2
+
+
+def test_recovered_means_that_the_agent_was_heard_again() -> None:
+    silent = Conversation().connects(-1).says(2, 3).loses(3.8).connects(3.95, n=2).asks_again(8, 9, after=0)
+    assert silent.hangs_up(20).rows().closes[0]["recovered"] is False
+    nothing_was_asked = plain_call().connects(-1).loses(14.0).connects(14.1, n=2)
+    assert nothing_was_asked.rows().closes[0]["recovered"] is None
+    never_back = plain_call().connects(-1).loses(14.0)
+    assert never_back.rows().closes[0]["recovered"] is False
 
 
 def test_an_agent_that_hangs_up_closes_its_connection_in_order() -> None:

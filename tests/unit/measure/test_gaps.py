@@ -74,6 +74,13 @@ def test_a_lost_turn_has_its_dead_air_even_below_the_limit() -> None:
     assert gap["gap_ms"] == pytest.approx(7000, abs=2)
 
 
+def test_dead_air_ends_with_the_first_onset_after_the_limit() -> None:
+    call = Conversation().says(2, 3).hears((4.5, 5), (8, 9)).hangs_up(11)
+    gap = call.rows(scenario(reply_limit_s=1.0)).gaps[0]
+    assert (gap["kind"], gap["lost_turn"]) == ("dead_air", True)
+    assert (gap["gap_ms"], gap["excess_ms"]) == (pytest.approx(1500, abs=2), pytest.approx(500, abs=2))
+
+
 def test_dead_air_that_the_end_of_the_call_cuts_is_censored() -> None:
     (gap,) = Conversation().says(2, 3).hangs_up(15).rows().gaps
     assert (gap["censored"], gap["lost_turn"]) == (True, True)

@@ -99,6 +99,11 @@ def test_talking_over_the_end_of_a_line_has_no_latency() -> None:
     )
 
 
+def test_what_follows_after_talking_over_the_end_of_a_line_is_not_the_reply() -> None:
+    turn = Conversation().says(2.0, 5.0).hears((4.4, 6.0), (7.5, 9.0)).hangs_up(11).turn(0)
+    assert (turn["outcome"], turn["latency_ms"]) == ("talked_over", None)
+
+
 def test_a_pause_at_the_end_of_the_line_makes_no_quick_reply_of_talking_over() -> None:
     turn = Conversation().says(2.0, 5.0).hears((4.0, 4.8), (5.3, 7.0)).hangs_up(9).turn(0)
     assert (turn["outcome"], turn["latency_ms"]) == ("talked_over", None)
