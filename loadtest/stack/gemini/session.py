@@ -17,7 +17,7 @@ from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.hearing import Hearing
 from loadtest.stack.gemini.plan import Close, Step
 from loadtest.stack.gemini.recordings import Recordings
-from loadtest.stack.gemini.state import Action, CallState, Phase, Send, Snapshot, Truth
+from loadtest.stack.gemini.state import Action, CallState, Phase, Send, Snapshot, Truth, Turn
 
 __all__ = ["Session"]
 
@@ -25,18 +25,6 @@ __all__ = ["Session"]
 SETTLE_S = 0.15
 IDLE_POLL_S = 0.2
 CANCELLED = "The operation was cancelled."
-
-
-@dataclass(slots=True)
-class _Turn:
-    number: int
-    kind: Literal["reply", "greeting"]
-    interrupting: bool
-    begun_s: float
-    heard_s: float
-    steps: deque[Step]
-    audio_ms: float = 0.0
-    parts: int = 0
 
 
 @dataclass(slots=True)
@@ -57,7 +45,7 @@ class Session:
     model_turns: int = 0
     """Turns of the model in the context; without any, a reply that is asked for is a greeting."""
     over: bool = False
-    _turn: _Turn | None = None
+    _turn: Turn | None = None
     _interrupting: bool = False
     _out: list[Action] = field(default_factory=list)
     _due: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
@@ -184,11 +172,11 @@ class Session:
             transcribe_output=self.setup.transcribe_output,
         )
         steps = self.hazards.changed(steps, self.call.turns)
-        self._turn = _Turn(self.call.turns, kind, self._interrupting, now, heard_s, deque(steps))
+        self._turn = Turn(self.call.turns, kind, self._interrupting, now, heard_s, deque(steps))
         self._interrupting = False
         self._offer_handle()
 
-    def _take(self, turn: _Turn, step: Step, now: float) -> None:
+    def _take(self, turn: Turn, step: Step, now: float) -> None:
         match step.what:
             case plan.Say(payload):
                 self._send(payload)

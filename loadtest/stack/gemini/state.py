@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from loadtest.stack.gemini.plan import Close
+from loadtest.stack.gemini.plan import Close, Step
 
-__all__ = ["Action", "CallState", "Phase", "Send", "Snapshot", "Truth"]
+__all__ = ["Action", "CallState", "Phase", "Send", "Snapshot", "Truth", "Turn"]
 
 Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
 
@@ -50,3 +51,24 @@ class Snapshot:
 
     call: CallState
     model_turns: int
+
+
+@dataclass(slots=True)
+class Turn:
+    """A turn of the model in progress."""
+
+    number: int
+    """The caller's utterance that it answers, counted over the call; 0 for the greeting."""
+    kind: Literal["reply", "greeting"]
+    interrupting: bool
+    """What it answers cut off a reply before it."""
+    begun_s: float
+    """Monotonic time that its steps count from."""
+    heard_s: float
+    """Length of what it answers, s."""
+    steps: deque[Step]
+    """What is still to be done."""
+    audio_ms: float = 0.0
+    """Audio sent so far, ms."""
+    parts: int = 0
+    """Audio parts sent so far."""
