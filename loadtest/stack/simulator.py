@@ -1,0 +1,124 @@
+"""The Gemini Live simulator's process: its start, its endpoints, its control interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import ssl
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from loadtest.stack.ports import LOOPBACK
+from loadtest.stack.service import Service
+from loadtest.stack.tls import ServerTls
+
+__all__ = ["SimulatorProcess", "start_simulator"]
+
+START_TIMEOUT_S = 30.0
+CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorProcess:
+    """A running simulator. origin: its https:// address."""
+
+    service: Service
+    origin: str
+    _token: str = field(repr=False)
+    _trust: ssl.SSLContext = field(repr=False)
+
+    def base_url(self, arm: str) -> str:
+        """The endpoint of one arm, for google-genai's base_url."""
+        return f"{self.origin}/arms/{arm}"
+
+    async def start_faults(self, origin: float) -> None:
+        """Faults on, and ground truth in run time from here on. origin: monotonic seconds of the run's start."""
+        await self._control("POST", "start", {"origin": origin})
+
+    async def loop_lag_ms_max(self) -> float:
+        """The longest that the simulator's event loop has been late, ms."""
+        return float((await self._control("GET", "health"))["loop_lag_ms_max"])
+
+    async def _control(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=CONTROL_TIMEOUT) as session,
+                session.request(
+                    method,
+                    f"{self.origin}/control/{what}",
+                    json=body,
+                    headers={"Authorization": f"Bearer {self._token}"},
+                    ssl=self._trust,
+                ) as response,
+            ):
+                response.raise_for_status()
+                answer: dict[str, Any] = await response.json()
+                return answer
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self.service.error(
+                f"did not answer /control/{what}: {error!r}", remedy="The machine may be overloaded: try a lower cap."
+            ) from error
+
+
+async def start_simulator(
+    profiles: Mapping[str, Any],
+    tls: ServerTls,
+    *,
+    folder: Path,
+    truth_dir: Path,
+    log_path: Path,
+    api_key: str,
+    seed: int,
+) -> SimulatorProcess:
+    """Start the simulator and return when it listens.
+
+    profiles: resolved endpoint profile by arm. folder: private, for its configuration, which is deleted, with the TLS
+    key, once it has been read. api_key: what clients must present. Raises StackError when it does not come up.
+    """
+    token = secrets.token_hex(24)
+    config = folder / "simulator.json"
+    config.touch(mode=0o600)
+    config.write_text(
+        json.dumps(
+            {
+                "truth_dir": str(truth_dir),
+                "tls": {"cert": str(tls.cert), "key": str(tls.key)},
+                "control_token": token,
+                "api_key": api_key,
+                "seed": seed,
+                "arms": dict(profiles),
+            }
+        )
+    )
+    service = await Service.start(
+        "Gemini Live simulator",
+        [sys.executable, "-m", "loadtest.stack.gemini", "--config", str(config)],
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        log_path=log_path,
+        grace_s=2.0,
+    )
+    try:
+        port = await service.wait_for_line(
+            _port, what="it listened", timeout_s=START_TIMEOUT_S, remedy="Look at the arms' endpoint profiles."
+        )
+    except BaseException:
+        await service.stop()
+        raise
+    config.unlink()
+    tls.key.unlink()
+    trust = ssl.create_default_context(cadata=tls.ca_pem.decode())
+    return SimulatorProcess(service, f"https://{LOOPBACK}:{port}", token, trust)
+
+
+def _port(line: str) -> int | None:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return int(said["port"]) if isinstance(said, dict) and "port" in said else None

@@ -1,0 +1,155 @@
+"""The agent workers of a stack: which processes the arms need, what they are given, and when they are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.errors import ScenarioError, StackError
+from loadtest.stack.ports import LOOPBACK, free_port
+from loadtest.stack.server import LiveKitServer
+from loadtest.stack.service import Service
+
+__all__ = ["REFERENCE_AGENT", "ArmSpec", "Worker", "agent_environment", "start_worker", "workers_of"]
+
+REFERENCE_AGENT = "loadtest-reference"
+REFERENCE_SCRIPT = Path(__file__).parent / "agent" / "agent.py"
+REGISTRATION_TIMEOUT_S = 90.0
+# Longer than the reference agent's own limits (drain 2 s, processes 5 s).
+GRACE_S = 9.0
+# What would make an agent talk to, or register with, something else than this stack.
+NOT_INHERITED = {
+    "LIVEKIT_AGENT_NAME",
+    "LIVEKIT_AGENT_NAME_OVERRIDE",
+    "GOOGLE_GEMINI_BASE_URL",
+    "GOOGLE_VERTEX_BASE_URL",
+}
+BASE_URL_VARIABLE = {"gemini": "GOOGLE_GEMINI_BASE_URL", "vertex": "GOOGLE_VERTEX_BASE_URL"}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSpec:
+    """What the stack must provide for one arm.
+
+    api: gemini or vertex. command: what to start as the agent, with `env` added to its environment; None for the
+    reference agent. agent_name: what a command's worker registers as; None if it joins every room by itself. The
+    endpoint is simulated if `profile` (resolved) is given, else at `base_url`, trusting `ca_file` too; else Google's.
+    """
+
+    name: str
+    api: str
+    agent_name: str | None
+    command: tuple[str, ...] | None
+    env: Mapping[str, str]
+    profile: Mapping[str, object] | None
+    base_url: str | None
+    ca_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process to be started, for one arm or more. agent_name: "" if it joins every room by itself."""
+
+    agent_name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    arms: tuple[ArmSpec, ...]
+
+    @property
+    def title(self) -> str:
+        return f"agent {self.agent_name}" if self.agent_name else "agent"
+
+
+def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
+    """The worker processes that the arms need: one for each agent name.
+
+    Raises ScenarioError when arms give one agent name to different commands, as LiveKit would choose between them.
+    """
+    workers: dict[str, Worker] = {}
+    for arm in arms:
+        name = REFERENCE_AGENT if arm.command is None else arm.agent_name or ""
+        command = arm.command or (sys.executable, str(REFERENCE_SCRIPT), "start")
+        same = workers.get(name)
+        if same is not None and (same.command, dict(same.env)) != (command, dict(arm.env)):
+            raise ScenarioError(
+                f"arms {same.arms[0].name} and {arm.name} start different agents under one name ({name!r})",
+                remedy="Give each its own agent name.",
+            )
+        workers[name] = Worker(name, command, arm.env, (*(same.arms if same else ()), arm))
+    return tuple(workers.values())
+
+
+def agent_environment(
+    worker: Worker,
+    *,
+    livekit: Mapping[str, str],
+    api_key: str | None,
+    ca_bundle: Path,
+    probe_dir: Path | None,
+    base_url: Callable[[str], str | None],
+) -> dict[str, str]:
+    """The environment of a worker: ours, what it needs to reach this stack, then what the arm adds.
+
+    base_url gives the address of an arm's endpoint. A command that serves one endpoint is pointed at it by
+    google-genai's own variable, so that it needs to know nothing of loadtest. Others, and the reference agent, find it
+    in the dispatch metadata.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    env |= livekit
+    env |= {
+        "SSL_CERT_FILE": str(ca_bundle),
+        "NO_PROXY": ",".join(filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), LOOPBACK, "localhost"])),
+        "PYTHONUNBUFFERED": "1",
+        "LOADTEST_AGENT_PORT": str(free_port()),
+        "LOADTEST_AGENT_IDLE_PROCESSES": str(len(os.sched_getaffinity(0))),
+    }
+    env["no_proxy"] = env["NO_PROXY"]
+    if probe_dir is not None:
+        env["LOADTEST_PROBE_DIR"] = str(probe_dir)
+    if api_key is not None:
+        env["GOOGLE_API_KEY"] = api_key
+    if worker.agent_name != REFERENCE_AGENT:
+        if worker.agent_name:
+            env["LIVEKIT_AGENT_NAME"] = worker.agent_name
+        endpoints = {(arm.api, base_url(arm.name)) for arm in worker.arms}
+        if len(endpoints) == 1:
+            api, address = endpoints.pop()
+            if address is not None:
+                env[BASE_URL_VARIABLE[api]] = address
+    return env | dict(worker.env)
+
+
+async def start_worker(worker: Worker, *, server: LiveKitServer, env: Mapping[str, str], logs_dir: Path) -> Service:
+    """Start a worker and return when it has registered. Raises StackError, with the end of its log, when it doesn't."""
+    log_name = re.sub(r"[^\w.-]+", "_", worker.title)
+    service = await Service.start(
+        worker.title, worker.command, env=env, log_path=logs_dir / f"{log_name}.log", grace_s=GRACE_S
+    )
+    registration = asyncio.create_task(server.wait_for_worker(worker.agent_name, timeout_s=REGISTRATION_TIMEOUT_S))
+    try:
+        await asyncio.wait({registration, service.exited}, return_when=asyncio.FIRST_COMPLETED)
+        if not registration.done():
+            raise service.error(
+                f"ended with code {service.exited.result()} before it registered with LiveKit",
+                remedy="Start the command by hand to see what it lacks.",
+            )
+        try:
+            registration.result()
+        except StackError as error:
+            if server.service.exited.done():
+                raise
+            called = f"under the name {worker.agent_name!r}" if worker.agent_name else "as a worker without agent_name"
+            raise service.error(
+                f"runs but did not register {called} within {REGISTRATION_TIMEOUT_S:g} s",
+                remedy="Let it use LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and the arm's agent name.",
+            ) from error
+    except BaseException:
+        registration.cancel()
+        await service.stop()
+        raise
+    return service

@@ -1,0 +1,86 @@
+"""Which agent processes the arms need, and what these are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ScenarioError
+from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, agent_environment, workers_of
+
+LIVEKIT = {"LIVEKIT_URL": "ws://127.0.0.1:1", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}
+
+
+def arm(name: str, *command: str, agent_name: str | None = None, api: str = "gemini", **env: str) -> ArmSpec:
+    return ArmSpec(
+        name=name,
+        api=api,
+        agent_name=agent_name,
+        command=command or None,
+        env=env,
+        profile={"version": 1},
+        base_url=None,
+        ca_file=None,
+    )
+
+
+def environment(*arms: ArmSpec) -> dict[str, str]:
+    (worker,) = workers_of(arms)
+    return agent_environment(
+        worker,
+        livekit=LIVEKIT,
+        api_key="secret",
+        ca_bundle=Path("/bundle.pem"),
+        probe_dir=Path("/probe"),
+        base_url=lambda name: f"https://127.0.0.1:2/arms/{name}",
+    )
+
+
+def test_arms_share_the_reference_agent() -> None:
+    (worker,) = workers_of([arm("a"), arm("b")])
+    assert worker.agent_name == REFERENCE_AGENT
+    assert [shared.name for shared in worker.arms] == ["a", "b"]
+    assert Path(worker.command[1]).is_file()
+
+
+def test_each_command_is_started_once_for_each_name() -> None:
+    workers = workers_of([arm("a", "x", agent_name="one"), arm("b", "x", agent_name="two"), arm("c")])
+    assert [worker.agent_name for worker in workers] == ["one", "two", REFERENCE_AGENT]
+    assert len(workers_of([arm("a", "x", agent_name="one"), arm("b", "x", agent_name="one")])) == 1
+
+
+def test_one_name_for_two_agents_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="arms a and b start different agents under one name"):
+        workers_of([arm("a", "x", agent_name="one", V="1"), arm("b", "x", agent_name="one", V="2")])
+
+
+def test_a_command_that_knows_nothing_of_loadtest_finds_its_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://elsewhere")
+    env = environment(arm("a", "x", agent_name="one"))
+    assert env["GOOGLE_GEMINI_BASE_URL"] == "https://127.0.0.1:2/arms/a"
+    assert env["LIVEKIT_AGENT_NAME"] == "one"
+    assert env["GOOGLE_API_KEY"] == "secret"
+    assert env["SSL_CERT_FILE"] == "/bundle.pem"
+    assert env.items() >= LIVEKIT.items()
+    vertex = environment(arm("a", "x", agent_name="one", api="vertex"))
+    assert vertex["GOOGLE_VERTEX_BASE_URL"] == "https://127.0.0.1:2/arms/a"
+    assert "GOOGLE_GEMINI_BASE_URL" not in vertex
+
+
+def test_a_command_for_two_endpoints_and_the_reference_agent_are_told_by_dispatch_only() -> None:
+    for env in (
+        environment(arm("a"), arm("b")),
+        environment(arm("a", "x", agent_name="n"), arm("b", "x", agent_name="n")),
+    ):
+        assert "GOOGLE_GEMINI_BASE_URL" not in env
+
+
+def test_an_arm_may_set_what_it_likes() -> None:
+    assert environment(arm("a", "x", agent_name="one", GOOGLE_API_KEY="mine"))["GOOGLE_API_KEY"] == "mine"
+
+
+def test_loopback_is_reached_without_the_users_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "intranet")
+    env = environment(arm("a"))
+    assert env["NO_PROXY"] == env["no_proxy"] == "intranet,127.0.0.1,localhost"
