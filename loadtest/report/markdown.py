@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from loadtest.report.sections import Section, arm_heading, headline, next_steps, sections, validity_line
+from loadtest.report.rows import Section
+from loadtest.report.sections import arm_heading, headline, next_steps, sections, validity_line
 from loadtest.report.view import Summary
 
 __all__ = ["escape", "markdown"]
 
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|#!~&@$])")
+_MARKUP: Final = re.compile(r"[\\`*~$|]|(?<![^\W_])_|_(?![^\W_])|(?<=\])\(|!(?=\[)|(?<=:)//|(?<=www)\.")
 
 
 def escape(text: str) -> str:
-    """`text` as Markdown that reads as it stands: no markup, HTML, mention, link or second line can come of it."""
-    one_line = " ".join(text.split())
-    return _SPECIAL.sub(lambda m: f"&#{ord(m.group())};", one_line).replace("://", "&#58;//")
+    """`text` as Markdown that reads as it stands: no markup, HTML, link, mention or second line can come of it."""
+    one_line = re.sub(r"\s+", " ", text).replace("&", "&amp;")
+    one_line = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", one_line)
+    # A mention or an issue's number is found in the rendered text: only a space of no width keeps them apart.
+    return _MARKUP.sub(lambda m: f"\\{m.group()}", one_line).replace("@", "@\u200b").replace("#", "#\u200b")
 
 
 def markdown(summary: Summary) -> str:
@@ -48,6 +51,7 @@ def _section(section: Section, arms: list[str]) -> Iterable[str]:
         yield "|---" * (len(arms) + 1) + "|"
         for row in table:
             yield f"| {escape(row.label)} | {' | '.join(escape(cell) for cell in row.cells)} |"
+    if table and len(table) < len(section.rows):
         yield ""
     for row in section.rows:
         if row.spans:

@@ -11,7 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.report.sections import Section, arm_heading, headline, next_steps, sections, validity_line
+from loadtest.report.rows import Section
+from loadtest.report.sections import arm_heading, headline, next_steps, sections, validity_line
 from loadtest.report.view import Summary
 
 __all__ = ["print_summary"]
