@@ -47,7 +47,7 @@ def run(scenario: Path, overrides: tuple[str, ...], results: Path, as_json: bool
     them down again however the run ends. Progress goes to standard error, the summary to standard output.
     """
     from loadtest.jobs.run import run_and_measure
-    from loadtest.report.terminal import render
+    from loadtest.report.summary import render
 
     finished = run_and_measure(scenario, overrides=overrides, results=results, console=Console(stderr=True))
     if as_json:

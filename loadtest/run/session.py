@@ -83,7 +83,10 @@ class RunSession:
         state = RunState.ABORTED
         with self._progress:
             try:
-                await self._until_stopped(self._prepare())
+                self._progress.stage(self._stack.what_starts())
+                await self._until_stopped(self._stack.start(), watch_stack=False)
+                if not self._stop:
+                    await self._until_stopped(self._warm_up())
                 if not self._stop:
                     await self._dial()
                 state = RunState.INTERRUPTED if self._stop else RunState.COMPLETE
@@ -112,10 +115,8 @@ class RunSession:
 
     # The stages.
 
-    async def _prepare(self) -> None:
+    async def _warm_up(self) -> None:
         scenario = self._loaded.scenario
-        self._progress.stage(self._stack.what_starts())
-        await self._stack.start()
         await self._fleet.start(
             max(1, (os.cpu_count() or 1) // 2),
             env=self._stack.callee_env(),
@@ -185,11 +186,11 @@ class RunSession:
         await self._fleet.stop(at_once=self._stop is StopRequest.AT_ONCE)
         await self._stack.stop()
 
-    async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` until it is done, a stop is asked for, or a service dies (StackError)."""
+    async def _until_stopped(self, work: Coroutine[Any, Any, None], *, watch_stack: bool = True) -> None:
+        """Do `work` until it is done, a stop is asked for, or a service that is watched dies (StackError)."""
         task = asyncio.create_task(work)
         stopped = asyncio.create_task(self._stopped.wait())
-        failed = asyncio.create_task(self._stack.failed())
+        failed = asyncio.create_task(self._stack.failed() if watch_stack else _never())
         try:
             await asyncio.wait((task, stopped, failed), return_when=asyncio.FIRST_COMPLETED)
             if failed.done() and not self._stop:
@@ -246,6 +247,11 @@ class RunSession:
     def _process_groups(self) -> Mapping[str, Iterable[int]]:
         callees = {name: (pid,) for name, pid in self._fleet.pids.items()}
         return {**callees, **self._stack.pids()}
+
+
+async def _never() -> StackError:
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
 
 
 async def _within(limit_s: float, work: Coroutine[Any, Any, None]) -> None:

@@ -88,7 +88,6 @@ def _spec(loaded: LoadedScenario, folder: RunFolder) -> EmbeddedStackSpec:
         arms.append(
             ArmSpec(
                 name=name,
-                model=arm.model,
                 api=arm.api.value,
                 agent_name=REFERENCE_AGENT if arm.agent.reference else arm.agent.name,
                 command=arm.agent.command,
@@ -100,8 +99,8 @@ def _spec(loaded: LoadedScenario, folder: RunFolder) -> EmbeddedStackSpec:
         )
     return EmbeddedStackSpec(
         arms=tuple(arms),
-        logs_dir=folder.logs,
-        truth_dir=folder.truth,
-        probe_dir=folder.probe,
+        logs_dir=folder.logs.absolute(),
+        truth_dir=folder.truth.absolute(),
+        probe_dir=folder.probe.absolute(),
         seed=loaded.scenario.seed,
     )

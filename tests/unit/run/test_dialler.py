@@ -6,7 +6,6 @@ import pytest
 
 from loadtest.clock import RunClock
 from loadtest.plan.calls import PlannedCall
-from loadtest.run import dialler
 from loadtest.run.dialler import dial_plan
 from loadtest.scenario.models import Pickup
 
@@ -25,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     async def sleep(seconds: float) -> None:
         VirtualClock.time_s += seconds
 
-    monkeypatch.setattr(dialler.asyncio, "sleep", sleep)
+    monkeypatch.setattr("loadtest.run.dialler.asyncio.sleep", sleep)
     return VirtualClock(0.0)
 
 
