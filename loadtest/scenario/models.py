@@ -97,6 +97,13 @@ class Api(StrEnum):
     VERTEX = "vertex"
 
 
+def _api(value: Any) -> Any:
+    # Strict validation takes no text for an enum.
+    if not isinstance(value, str) or value not in set(Api):
+        raise ValueError(f"expected one of {', '.join(Api)}")
+    return Api(value)
+
+
 class AgentSpec(Model):
     """The agent under test: `reference`, `{command: [...], name: n}` or `{external, name: n}`."""
 
@@ -158,7 +165,7 @@ class Arm(Model):
 
     model: str = Field(min_length=1)
     """Gemini Live model id, without `models/`."""
-    api: Annotated[Api, Field(strict=False)] = Api.GEMINI
+    api: Annotated[Api, BeforeValidator(_api)] = Api.GEMINI
     """gemini or vertex."""
     agent: AgentSpec = AgentSpec(reference=True)
     """Who answers the callee."""

@@ -157,12 +157,12 @@ def _beside(file: Path, named: str) -> Path:
 
 def _missing_remedy(file: Path, named: str) -> str:
     try:
-        names = sorted(p.name for p in file.parent.iterdir())
+        names = {p.stem: p.name for p in sorted(file.parent.iterdir())}
     except OSError:
         return f"There is no folder {file.parent}. Paths are relative to the file that names them."
-    close = nearest(file.name, names)
+    close = nearest(file.stem, tuple(names))
     if close:
-        return f'Did you mean "{named[: len(named) - len(Path(named).name)]}{close}"?'
+        return f'Did you mean "{named[: len(named) - len(Path(named).name)]}{names[close]}"?'
     return "Correct the path, which is relative to the file that names it, or put the file there."
 
 

@@ -27,10 +27,10 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "dict_type": "a mapping (key: value lines)",
     "model_type": "a mapping (key: value lines)",
     "tuple_type": "a list ([a, b], or lines that begin with -)",
-    "greater_than": "a number > {gt}",
-    "greater_than_equal": "a number >= {ge}",
-    "less_than": "a number < {lt}",
-    "less_than_equal": "a number <= {le}",
+    "greater_than": "a number > {gt:g}",
+    "greater_than_equal": "a number >= {ge:g}",
+    "less_than": "a number < {lt:g}",
+    "less_than_equal": "a number <= {le:g}",
     "too_short": "at least {min_length}",
     "too_long": "at most {max_length}",
     "literal_error": "{expected}",
@@ -59,14 +59,17 @@ def validate(model: type[M], source: Source, problems: list[Problem]) -> M | Non
         return model.model_validate(source.data, strict=True)
     except ValidationError as error:
         explained = _Explanation(model, source)
+        reported = {(problem.place, problem.field) for problem in problems}
         # Each member of a union that did not fit is an error of its own: together they say what was expected.
         together: dict[tuple[FieldPath, Place, str], list[tuple[str, str]]] = {}
         for details in error.errors():
             for place, path, expected, found, remedy in explained.of(details):
                 together.setdefault((path, place, found), []).append((expected, remedy))
         for (path, place, found), members in together.items():
-            text = " or ".join(dict.fromkeys(expected for expected, _ in members))
-            problems.append(Problem(place, dotted(path), f"{text}{found}", members[0][1]))
+            first, *others = dict.fromkeys(expected for expected, _ in members)
+            text = " or ".join((first, *(other.removeprefix("expected ") for other in others)))
+            if (place, dotted(path)) not in reported:
+                problems.append(Problem(place, dotted(path), f"{text}{found}", members[0][1]))
         return None
 
 
@@ -104,7 +107,7 @@ class _Explanation:
 
     def _missing(self, path: FieldPath, name: str, value: Any) -> tuple[Place, FieldPath, str, str, str]:
         if isinstance(value, tuple):
-            return self._source.place(path), path, "expected more entries", f"; found {describe(value)}", "Add them."
+            return self._source.place(path), path, "expected one more entry", f"; found {describe(value)}", "Add it."
         field = (*path, name)
         meaning = description(self._model, field)
         place = self._source.key_place(path)
@@ -132,8 +135,6 @@ class _Explanation:
             return _FORMS[context["class_name"]]
         if details["type"] == "string_pattern_mismatch":
             return _PATTERNS.get(context["pattern"], f"text like {context['pattern']}")
-        if details["type"] == "is_instance_of":
-            return f"a {context['class']}"
         form = _EXPECTED.get(details["type"])
         return form.format_map(context).replace("'", "") if form else details["msg"]
 

@@ -63,13 +63,13 @@ def read_source(path: Path, problems: list[Problem], *, shown: str | None = None
 
 def _missing_remedy(path: Path) -> str:
     try:
-        around = sorted(p.name for p in path.parent.iterdir() if p.suffix in {".yaml", ".yml"})
+        around = {p.stem: p.name for p in sorted(path.parent.iterdir()) if p.suffix in {".yaml", ".yml"}}
     except OSError:
         return f"There is no folder {path.parent}: correct the path."
-    close = nearest(path.name, around)
+    close = nearest(path.stem, tuple(around))
     if close:
-        return f"Did you mean {path.parent / close}?"
-    return f"Correct the path; {path.parent} has {', '.join(around) or 'no YAML files'}."
+        return f"Did you mean {path.parent / around[close]}?"
+    return f"Correct the path; {path.parent} has {', '.join(around.values()) or 'no YAML files'}."
 
 
 def parse_source(raw: bytes, shown: str, problems: list[Problem]) -> Source | None:
