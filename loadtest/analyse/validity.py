@@ -13,7 +13,7 @@ import polars as pl
 from loadtest.analyse.quantiles import needed, order_statistic
 from loadtest.record.health import MACHINE
 
-__all__ = ["TesterHealth", "ValidTurns", "count_valid", "tester_health", "verdict_on_validity"]
+__all__ = ["TesterHealth", "ValidTurns", "count_valid", "health_of_tester", "verdict_on_validity"]
 
 _AMOUNT: Final = re.compile(r" [\d.]+( ms| ?%)?$")
 """How much it was, behind what it was: `loop_lag 134 ms`."""
@@ -88,7 +88,7 @@ def verdict_on_validity(
     return tuple(f.replace("%", " %") for f in found)
 
 
-def tester_health(
+def health_of_tester(
     calls: pl.DataFrame, health: pl.DataFrame, *, cores: float | None, dial_late_ms: float
 ) -> TesterHealth:
     """Sum up dial lateness and the health samples of the run proper (warm-up is before 0)."""

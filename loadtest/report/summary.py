@@ -10,7 +10,7 @@ from rich.console import Console
 from loadtest.analyse.arm import arm_figures, rate_ratios
 from loadtest.analyse.inputs import RunData, read_run
 from loadtest.analyse.thresholds import check_thresholds
-from loadtest.analyse.validity import tester_health, verdict_on_validity
+from loadtest.analyse.validity import health_of_tester, verdict_on_validity
 from loadtest.errors import RecordError
 from loadtest.record.layout import RunFolder
 from loadtest.record.writer import write_atomically, write_json
@@ -65,7 +65,7 @@ def summarise(folder: RunFolder) -> Summary:
         control=control,
         arms=arms,
         ratios_1011=rate_ratios(data, control),
-        tester=tester_health(data.calls, data.health, cores=cores, dial_late_ms=scenario.validity.dial_late_ms),
+        tester=health_of_tester(data.calls, data.health, cores=cores, dial_late_ms=scenario.validity.dial_late_ms),
         valid=not because,
         invalid_because=because,
         thresholds=check_thresholds(_thresholds(scenario), figures),
