@@ -71,7 +71,7 @@ def _due(loaded: LoadedScenario, calls: int) -> tuple[float, ...]:
         per_block = len(loaded.scenario.arms) * loaded.scenario.calls_per_block
         remedy = "Make the phases longer" if phases[last].ramp_per_minute else "Leave for_s out of the last phase"
         if fit >= per_block:
-            remedy += f", or plan {int(fit // per_block)} blocks"
+            remedy += f", or set blocks to {int(fit // per_block)}"
         text = f"expected phases in which {calls} calls are due; found that {fit:.0f} fit"
         raise _error(loaded, f"arrivals.{last}", text, f"{remedy}, or add a phase.")
     return due_times(phases, calls)

@@ -45,7 +45,9 @@ class LoadedScenario:
     """Where each value was written, by dotted path."""
 
     def place(self, dotted_path: str) -> Place:
-        """Where a value was written; the file if it was not."""
+        """Where a value was written, or what is around it; the file if nothing is."""
+        while dotted_path not in self.places and dotted_path:
+            dotted_path = dotted_path.rpartition(".")[0]
         return self.places.get(dotted_path, Place(str(self.path)))
 
 

@@ -1,0 +1,96 @@
+"""`loadtest validate` and `loadtest plan`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from loadtest.cli.plan import plan
+from loadtest.cli.validate import validate
+from loadtest.errors import ScenarioError
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_validate_says_ok_a_file() -> None:
+    result = CliRunner().invoke(validate, ["scenarios/peak.yaml", "scenarios/smoke.yaml"], standalone_mode=False)
+    assert result.return_value == 0
+    assert result.stdout.splitlines()[0] == ("scenarios/peak.yaml: ok (24 calls, 7 script lines, arms preview, ga)")
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_validate_says_what_is_wrong_and_exits_2() -> None:
+    args = ["scenarios/smoke.yaml", "scenarios/nothing.yaml", "--set", "blocks=many"]
+    result = CliRunner().invoke(validate, args, standalone_mode=False)
+    assert result.return_value == 2
+    assert result.stdout == ""
+    assert '--set blocks=many: blocks: expected a whole number; found "many"\n  blocks: ' in result.stderr
+    assert "scenarios/nothing.yaml: expected a YAML file" in result.stderr
+
+
+def test_validate_finds_arrivals_that_end_too_early_and_hosts_that_are_not_listed() -> None:
+    for override, said in {
+        "arrivals=[{rate_per_minute: 6, for_s: 30}]": "arrivals.0: expected phases in which 4 calls are due",
+        "arms.ga.endpoint={base_url: 'https://x.example.org'}": "arms.ga.endpoint.base_url: expected loopback",
+    }.items():
+        result = CliRunner().invoke(validate, ["scenarios/smoke.yaml", "--set", override], standalone_mode=False)
+        assert result.return_value == 2
+        assert f"--set {override}: " in result.stderr
+        assert said in result.stderr
+
+
+def test_validate_json() -> None:
+    args = ["scenarios/smoke.yaml", "--json", "--set", "callee.ring=3"]
+    result = CliRunner().invoke(validate, args, standalone_mode=False)
+    assert result.return_value == 2
+    found = json.loads(result.stdout)
+    assert found["ok"] is False
+    (problem,) = found["files"][0]["problems"]
+    assert problem["field"] == "callee.ring"
+    assert problem["remedy"] == "Did you mean `callee.ring_s`?"
+    fine = json.loads(CliRunner().invoke(validate, ["scenarios/smoke.yaml", "--json"], standalone_mode=False).stdout)
+    assert fine["ok"] is True
+    assert set(fine["files"][0]["hashes"]) == {"scenario", "margins", "audio", "profiles"}
+
+
+def test_plan_shows_every_call_and_the_outlook() -> None:
+    args = ["scenarios/peak.yaml", "--set", "blocks=150", "--set", "cap=auto"]
+    result = CliRunner().invoke(plan, args, standalone_mode=False)
+    assert result.exception is None
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["slot", "block", "arm", "due", "ring", "pickup", "patience"]
+    assert [line.split()[0] for line in lines[1:301]] == [str(slot) for slot in range(300)]
+    for part in (
+        "preview: 150 calls, 1050 script turns (gemini-3.1-flash-live-preview)",
+        "minutes from the first dial to the last hang-up",
+        "calls at the same time, at most",
+        "(auto, from the cores of this machine)",
+        "It is assumed that:",
+    ):
+        assert part in result.stdout
+
+
+def test_the_shipped_peak_fits_two_cores() -> None:
+    result = CliRunner().invoke(plan, ["scenarios/peak.yaml", "--json"], standalone_mode=False)
+    told = json.loads(result.stdout)
+    outlook = told["outlook"]
+    assert outlook["dropped_share"] == 0
+    assert min(outlook["turns"].values()) >= 73 / 0.95
+    assert 2 <= outlook["mean"] <= 3
+    assert outlook["minutes"] <= 8.7
+    assert len(told["calls"]) == 24
+    assert told["calls"][0]["pickup"] == "answer"
+    assert set(told["hashes"]) == {"scenario", "margins", "audio", "profiles", "plan"}
+
+
+def test_plan_refuses_what_cannot_be_run() -> None:
+    result = CliRunner().invoke(plan, ["scenarios/nothing.yaml"], standalone_mode=False)
+    assert isinstance(result.exception, ScenarioError)
