@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.closes import Close
 from loadtest.measure.gaps import Gap
-from loadtest.measure.speech import Span
+from loadtest.measure.speech import Span, first_onset
 from loadtest.measure.turns import Turn, TurnOutcome
 from loadtest.record.events import AgentLeft, TurnKind
 
-__all__ = ["Cause", "cut_by", "delayed_by", "gap_cause"]
+__all__ = ["Cause", "cut_by", "delayed_by", "gap_cause", "silenced_by"]
 
 REPLY_AHEAD_S = 1.0
 """The first audio of a reply reaches the agent at most this long before its onset is heard."""
@@ -80,16 +80,29 @@ def delayed_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close 
     return next((close for close in ended if close.down(from_s, arrived_s)), None)
 
 
-def _close_in_dead_air(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> Close | None:
-    assert gap.turn is not None
-    line = gap.turn.line
-    within = [c for c in ended if c.down(line.start_s - record.probe.uncertainty_s, gap.span.end_s)]
+def silenced_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    """The close that took the reply of a turn that got none; of a re-prompt's, too."""
+    if turn.outcome is not TurnOutcome.NO_REPLY or turn.censored:
+        return None
+    onset_s = first_onset(record.speech, turn.line.speech_end_s)
+    end_s = turn.span.end_s if onset_s is None else min(onset_s, turn.span.end_s)
+    return _close_in_silence(turn, end_s, record, ended)
+
+
+def _close_in_silence(turn: Turn, end_s: float, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    line = turn.line
+    within = [c for c in ended if c.down(line.start_s - record.probe.uncertainty_s, end_s)]
     if not within:
         return None
     if within[-1].cause == "refused" and within[-1].back_s is None:
         return within[-1]  # whatever began it, this is why it lasted to the end
     # What came after the line has taken its reply; a close before it only if there was no other.
     return next((c for c in within if c.at_s >= line.speech_end_s), within[-1])
+
+
+def _close_in_dead_air(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    assert gap.turn is not None
+    return _close_in_silence(gap.turn, gap.span.end_s, record, ended)
 
 
 def _close_in_hole(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> Close | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.measure.attribution import cut_by, delayed_by, gap_cause
+from loadtest.measure.attribution import cut_by, delayed_by, gap_cause, silenced_by
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.calls import call_row
 from loadtest.measure.closes import Close, closes
@@ -89,9 +89,10 @@ def _turn_row(
     invalid: Sequence[str],
 ) -> Row:
     line, reply = turn.line, turn.reply
-    cut, delayed = cut_by(turn, record, ended), delayed_by(turn, record, ended)
+    cut = cut_by(turn, record, ended)
+    costly = (cut, delayed_by(turn, record, ended), silenced_by(turn, record, ended))
     of_gap = [row["close_id"] for row in gap_rows if row["turn"] == line.turn and row["close_id"] is not None]
-    close_id = next((c.close_id for c in (cut, delayed) if c is not None), None)
+    close_id = next((c.close_id for c in costly if c is not None), None)
     connection = next((c for c in found if c.open_at(line.speech_end_s)), None)
     return {
         "turn": line.turn,

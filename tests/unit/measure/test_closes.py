@@ -56,6 +56,19 @@ def test_connected_time_stops_at_a_close_and_at_the_hang_up() -> None:
     assert call["socket_s"] == pytest.approx((5.8 - -1) + (16 - 5.95))
 
 
+def test_a_close_that_takes_the_reply_to_a_re_prompt_is_audible_too() -> None:
+    call = Conversation().connects(-1).says(2, 3).loses(3.8).connects(3.95, n=2).asks_again(8, 9, after=0)
+    call.loses(9.8, n=2).connects(9.95, n=3).asks_again(14, 15, after=0).hears((16, 17)).hangs_up(19)
+    rows = call.rows()
+    assert [(row["kind"], row["close_id"]) for row in rows.turns] == [
+        ("script", "0000-ga/close-1"),
+        ("reprompt", "0000-ga/close-2"),
+        ("reprompt", None),
+    ]
+    assert [close["audible"] for close in rows.closes] == [True, True]
+    assert [gap["close_id"] for gap in rows.gaps] == ["0000-ga/close-1"]
+
+
 def test_a_close_in_the_reply_cuts_it() -> None:
     call = (
         Conversation()

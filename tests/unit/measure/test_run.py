@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from loadtest.record.plan_io import write_plan
 
 from loadtest.cli.measure import measure
 from loadtest.errors import ExitCode, RecordError
 from loadtest.measure.run import measure_run
 from loadtest.record.health import HealthSample
 from loadtest.record.layout import RunFolder
+from loadtest.record.plan_io import write_plan
 from loadtest.record.run_json import RunInfo, RunKind, RunState
 from loadtest.record.tables import TABLES, read_table
 from tests.unit.measure.build import SCENARIO_YAML, Conversation, plain_call, planned
