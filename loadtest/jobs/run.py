@@ -29,6 +29,7 @@ from loadtest.run.session import RunSession
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
 from loadtest.scenario.models import Arm
+from loadtest.stack.install import find_server
 
 __all__ = ["Finished", "run_and_measure"]
 
@@ -51,6 +52,8 @@ def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, 
     loaded = load_scenario(scenario, overrides)
     check_hosts(loaded, os.environ)
     check_environment(loaded, os.environ)
+    if loaded.scenario.stack == "embedded":
+        find_server()  # better missed now than after a folder was made
     plan = build_plan(loaded)
     folder, info = _open_run(loaded, plan, results)
     console.print(f"Results: {folder.path}", markup=False, highlight=False, soft_wrap=True)

@@ -143,7 +143,10 @@ class RunSession:
                 calls_active=lambda: self._fleet.active,
                 calls_planned=len(self._plan),
             )
-            aside = [asyncio.create_task(self._sampler.run()), asyncio.create_task(self._show(clock))]
+            aside = [
+                asyncio.create_task(work)
+                for work in (self._sampler.run(), self._stack.watch_lag(self.process_lagged), self._show(clock))
+            ]
             try:
                 self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
                 await self._until_stopped(self._all_calls(clock))

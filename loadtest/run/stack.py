@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from loadtest.errors import StackError
 from loadtest.record.layout import RunFolder
@@ -56,6 +56,11 @@ class RunStack:
             await asyncio.Event().wait()
         assert self._embedded is not None
         return await self._embedded.failed()
+
+    async def watch_lag(self, report: Callable[[str, float], None]) -> None:
+        """Report blocked event loops of services, by service and in ms, until cancelled."""
+        if self._embedded is not None:
+            await self._embedded.watch_lag(report)
 
     def callee_env(self) -> dict[str, str]:
         """LIVEKIT_URL and keys for the callee processes."""

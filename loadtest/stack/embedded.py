@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -149,9 +149,11 @@ class EmbeddedStack:
         """The living processes of each service, by its name."""
         return {service.name: service.pids() for service in self._services}
 
-    async def simulator_lag_ms(self) -> float | None:
-        """The longest that the simulator's event loop has been late, ms; None without a simulator."""
-        return None if self._simulator is None else await self._simulator.loop_lag_ms_max()
+    async def watch_lag(self, report: Callable[[str, float], None]) -> None:
+        """Report how late the simulator's event loop is, by service and in ms, again and again until cancelled."""
+        if self._simulator is not None:
+            name = self._simulator.service.name
+            await self._simulator.watch_lag(lambda lag_ms: report(name, lag_ms))
 
     async def failed(self) -> StackError:
         """Wait until a service ends that nobody stopped, and say which, with the end of its log."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import secrets
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from loadtest.stack.tls import ServerTls
 __all__ = ["SimulatorProcess", "start_simulator"]
 
 START_TIMEOUT_S = 30.0
+LAG_EVERY_S = 0.5
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -41,21 +44,21 @@ class SimulatorProcess:
         """Faults on, and ground truth in run time from here on. origin: monotonic seconds of the run's start."""
         await self._control("POST", "start", {"origin": origin})
 
-    async def loop_lag_ms_max(self) -> float:
-        """The longest that the simulator's event loop has been late, ms."""
-        return float((await self._control("GET", "health"))["loop_lag_ms_max"])
+    async def watch_lag(self, report: Callable[[float], None]) -> None:
+        """Report, each LAG_EVERY_S seconds until cancelled, the longest that its event loop was late since, in ms."""
+        async with self._session() as session:
+            while True:
+                await asyncio.sleep(LAG_EVERY_S)
+                # A simulator that has just died says so by its exit.
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"{self.origin}/control/health", ssl=self._trust) as response:
+                        report(float((await response.json())["loop_lag_ms"]))
 
     async def _control(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
             async with (
-                aiohttp.ClientSession(timeout=CONTROL_TIMEOUT) as session,
-                session.request(
-                    method,
-                    f"{self.origin}/control/{what}",
-                    json=body,
-                    headers={"Authorization": f"Bearer {self._token}"},
-                    ssl=self._trust,
-                ) as response,
+                self._session() as session,
+                session.request(method, f"{self.origin}/control/{what}", json=body, ssl=self._trust) as response,
             ):
                 response.raise_for_status()
                 answer: dict[str, Any] = await response.json()
@@ -64,6 +67,9 @@ class SimulatorProcess:
             raise self.service.error(
                 f"did not answer /control/{what}: {error!r}", remedy="The machine may be overloaded: try a lower cap."
             ) from error
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=CONTROL_TIMEOUT, headers={"Authorization": f"Bearer {self._token}"})
 
 
 async def start_simulator(
@@ -97,7 +103,7 @@ async def start_simulator(
         )
     )
     service = await Service.start(
-        "Gemini Live simulator",
+        "gemini-simulator",
         [sys.executable, "-m", "loadtest.stack.gemini", "--config", str(config)],
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         log_path=log_path,

@@ -62,7 +62,7 @@ class Worker:
 
     @property
     def title(self) -> str:
-        return f"agent {self.agent_name}" if self.agent_name else "agent"
+        return f"agent-{self.agent_name}" if self.agent_name else "agent"
 
 
 def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:

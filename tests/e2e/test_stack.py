@@ -160,20 +160,23 @@ async def test_the_stack_serves_watches_and_leaves_nothing(tmp_path: Path) -> No
         pids = stack.pids()
         assert {name: bool(of_service) for name, of_service in pids.items()} == {
             "livekit-server": True,
-            "Gemini Live simulator": True,
-            "agent loadtest-reference": True,
+            "gemini-simulator": True,
+            "agent-loadtest-reference": True,
         }
         await stack.start_faults(time.monotonic())
-        lag_ms = await stack.simulator_lag_ms()
-        assert lag_ms is not None
+        lags: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
+        watch_lag = asyncio.create_task(stack.watch_lag(lambda *lag: lags.put_nowait(lag)))
+        service, lag_ms = await asyncio.wait_for(lags.get(), 10)
+        watch_lag.cancel()
+        assert service == "gemini-simulator"
         assert lag_ms >= 0
         secret = stack.livekit_env()["LIVEKIT_API_SECRET"]
         started = children()
 
         watch = asyncio.create_task(stack.failed())
-        os.kill(pids["Gemini Live simulator"][0], signal.SIGKILL)
+        os.kill(pids["gemini-simulator"][0], signal.SIGKILL)
         error = await asyncio.wait_for(watch, 30)
-        assert "Gemini Live simulator ended with code 137" in error.message
+        assert "gemini-simulator ended with code 137" in error.message
     assert living(started) == []
     assert (tmp_path / "truth").is_dir()
     for file in tmp_path.rglob("*"):
