@@ -107,7 +107,7 @@ def health_of_tester(
         dropped=calls.filter(pl.col("outcome") == "dropped").height,
         agent_join_p50_ms=order_statistic(joins, 0.5) if len(joins) else None,
         agent_join_max_ms=float(np.max(joins)) if len(joins) else None,
-        cpu_p95=order_statistic(machine, 0.95) / cores if len(machine) and cores else None,
+        cpu_p95=min(1.0, order_statistic(machine, 0.95) / cores) if len(machine) and cores else None,
         loop_lag_max_ms=float(lags.to_numpy().max()) if len(lags) else None,
         late_frames=int(frames.sum()) if len(frames) else None,
         calls_at_once=int(active.to_numpy().max()) if len(active) else None,

@@ -67,4 +67,4 @@ def next_steps(summary: Summary) -> tuple[str, ...]:
 
 def arm_heading(name: str, arm: ArmSummary) -> tuple[str, ...]:
     """Name, model and endpoint of an arm."""
-    return name, f"{arm.model} ({arm.api})", f"endpoint: {arm.endpoint}"
+    return name, arm.model, f"{arm.api} API, endpoint: {arm.endpoint}"
