@@ -97,7 +97,7 @@ def _heard_after(
     if reply is not None:
         return TurnOutcome.ANSWERED, reply, False, False
     decided = over_s >= deadline_s
-    if any(line.speech_start_s <= speech.start_s < end_s for speech in heard):
+    if any(speech.start_s < end_s and speech.end_s > line.speech_start_s for speech in heard):
         # It spoke into the line and had finished before its end: a callee takes that for the reply, or asks again.
         asked_again = decided and (deadline_s < (next_s or 0.0) or any(n.kind is TurnKind.REPROMPT for n in following))
         return TurnOutcome.TALKED_OVER, None, asked_again, False

@@ -122,6 +122,13 @@ def test_speech_within_a_line_and_none_after_it() -> None:
     assert (asked_again.turn(0)["outcome"], asked_again.turn(0)["lost"]) == ("talked_over", True)
 
 
+def test_the_rest_of_an_earlier_reply_makes_no_lost_turn_of_the_line_it_runs_into() -> None:
+    # The callee began to talk just after the agent had resumed, and took what it heard for the reply.
+    call = Conversation().hears((1.0, 2.0), (3.3, 4.5)).says(3.5, 6.0).says_goodbye(7.4, 8).hangs_up(8.1)
+    assert (call.turn(0)["outcome"], call.turn(0)["lost"]) == ("talked_over", False)
+    assert [gap["kind"] for gap in call.rows().gaps] == ["mid_reply"]
+
+
 def test_a_line_that_was_cut_ends_where_it_was_cut() -> None:
     call = Conversation().says(2.0, 5.0).hears((6.0, 7.0)).hangs_up(9)
     started = next(e for e in call.events if isinstance(e, LineStarted))
