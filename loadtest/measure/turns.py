@@ -98,9 +98,9 @@ def _heard_after(
         return TurnOutcome.ANSWERED, reply, False, False
     decided = over_s >= deadline_s
     if any(speech.start_s < end_s and speech.end_s > line.speech_start_s for speech in heard):
-        # It spoke into the line and had finished before its end: a callee takes that for the reply, or asks again.
-        asked_again = decided and (deadline_s < (next_s or 0.0) or any(n.kind is TurnKind.REPROMPT for n in following))
-        return TurnOutcome.TALKED_OVER, None, asked_again, False
+        # It spoke into the line and had finished before its end. A callee that goes on takes that for the reply.
+        went_on = deadline_s == next_s and all(n.kind is not TurnKind.REPROMPT for n in following)
+        return TurnOutcome.TALKED_OVER, None, decided and not went_on, False
     if decided or record.agent_ended_it:
         return TurnOutcome.NO_REPLY, None, True, False
     return TurnOutcome.NO_REPLY, None, None, True

@@ -49,7 +49,7 @@ def test_an_answer_given_too_early_is_no_hole() -> None:
 
 def test_the_probe_tells_an_early_answer_from_a_late_rest() -> None:
     def call() -> Conversation:
-        return Conversation().says(2, 3).hears((4.0, 5.0)).says(6.3, 10.0).hears((8.5, 9.5)).hangs_up(22).connects(-1)
+        return Conversation().says(2, 3).hears((4.0, 5.0)).says(6.3, 10.0).hears((8.5, 9.5)).hangs_up(12).connects(-1)
 
     rest = call().generates("a", 3.5, 3.8, 8.4, 8.6)
     assert [gap["kind"] for gap in rest.rows().gaps] == ["mid_reply"]

@@ -120,6 +120,8 @@ def test_speech_within_a_line_and_none_after_it() -> None:
     assert (taken_for_the_reply.turn(0)["outcome"], taken_for_the_reply.turn(0)["lost"]) == ("talked_over", False)
     asked_again = Conversation().says(2.0, 5.0).hears((3.0, 4.5)).asks_again(10, 11, after=0).hangs_up(18)
     assert (asked_again.turn(0)["outcome"], asked_again.turn(0)["lost"]) == ("talked_over", True)
+    waited = Conversation().says(2.0, 5.0).hears((3.0, 4.5)).hangs_up(18)
+    assert (waited.turn(0)["outcome"], waited.turn(0)["lost"]) == ("talked_over", True)
 
 
 def test_the_rest_of_an_earlier_reply_makes_no_lost_turn_of_the_line_it_runs_into() -> None:
