@@ -70,3 +70,10 @@ def test_known_answers() -> None:
     assert due_times(then, 8)[5:] == (50, 60, 61)
     assert calls_that_fit(then[:1]) == 6
     assert calls_that_fit(then) == math.inf
+    # Three calls, however 1.8 / 60 * 100 is rounded.
+    assert calls_that_fit([Arrivals(rate_per_minute=1.8, for_s=100)]) == 3
+    assert due_times([Arrivals(rate_per_minute=1.8, for_s=100), Arrivals(rate_per_minute=60)], 5)[2:] == (
+        66.667,
+        100,
+        101,
+    )

@@ -275,6 +275,11 @@ def test_words_are_text_in_yaml_1_2(spoil: Spoil) -> None:
     }
 
 
+def test_a_directive_does_not_bring_yaml_1_1_back(spoil: Spoil) -> None:
+    path = spoil("version: 1\nname: small", "%YAML 1.1\n---\nversion: 1\nname: no")
+    assert load_scenario(path).scenario.name == "no"
+
+
 def test_the_resolved_copy_is_the_same_scenario_with_nothing_left_unsaid(spoil: Spoil) -> None:
     path = spoil("  ga:\n", "  ga:\n    api: vertex\n    agent: {reference, metadata: {country: no, nothing: null}}\n")
     loaded = load_scenario(path, ["callee.ring_s={lognormal: {median: 2, p95: 9}}"])
@@ -284,6 +289,7 @@ def test_the_resolved_copy_is_the_same_scenario_with_nothing_left_unsaid(spoil: 
     assert Scenario.model_validate(data) == loaded.scenario
     assert data["arms"]["ga"]["api"] == Api.VERTEX.value
     assert data["arms"]["preview"]["voice"] == "Zephyr"
+    assert data["callee"]["ring_s"] == {"lognormal": {"median": 2, "p95": 9}}
     assert str(Path.cwd()) not in loaded.resolved_yaml
     # The loader itself takes it too.
     Path("again.yaml").write_text(loaded.resolved_yaml)
