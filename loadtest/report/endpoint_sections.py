@@ -67,9 +67,9 @@ def _greeting(arm: ArmFigures) -> str:
         return words.NONE
     if not arm.greeting.greeted:
         return "does not greet"
-    return (
-        f"{words.quantile(arm.greeting.latency['p50'], unit='calls')}, {arm.greeting.greeted} of {arm.greeting.calls}"
-    )
+    p50 = arm.greeting.latency["p50"]
+    text = words.quantile(p50, unit="calls")
+    return text if p50.n < p50.needed else f"{text}, {arm.greeting.greeted} of {arm.greeting.calls}"
 
 
 def closes_section(summary: Summary) -> Section:
