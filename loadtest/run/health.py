@@ -86,7 +86,8 @@ class HealthSampler:
 
     def _machine_sample(self, now: float, interval_s: float) -> HealthSample:
         before, self._machine = self._machine, psutil.cpu_times()
-        busy_s = _busy_s(self._machine) - _busy_s(before)
+        # The kernel counts in ticks of 10 ms: over a short interval the sum can exceed what there is.
+        busy_s = min(_busy_s(self._machine) - _busy_s(before), interval_s * (os.cpu_count() or 1))
         stalled, self._stalled_us = self._stalled_us, _stalled_us()
         stall = None if stalled is None or self._stalled_us is None else (self._stalled_us - stalled) / 1e6 / interval_s
         return HealthSample(t_s=now, interval_s=interval_s, process=MACHINE, cpu=busy_s / interval_s, cpu_stall=stall)
