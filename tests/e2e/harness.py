@@ -1,0 +1,281 @@
+"""Real runs for tests: a scenario, the tester as a process of its own, and what it left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import polars as pl
+import psutil
+
+from loadtest.audio.wav import Recording, open_recording
+from loadtest.record.events import CallStarted, Event
+from loadtest.record.layout import RunFolder
+from loadtest.record.reader import read_events
+from loadtest.record.tables import read_table
+
+T = TypeVar("T")
+
+REPOSITORY = Path(__file__).parents[2]
+AUDIO = REPOSITORY / "scenarios" / "audio"
+AGENTS = Path(__file__).parent / "agents"
+TAG = "LOADTEST_E2E_RUN"
+"""In the environment of every process of a run, however it was started: nothing with it may outlive the run."""
+# Whether the machine is busy is no subject of these tests, unless one says so.
+INDULGENT = {"cpu_share": 1.0, "loop_lag_ms": 60_000, "frame_gap_ms": 60_000, "dial_late_ms": 60_000}
+
+
+def line(name: str) -> dict[str, str]:
+    return {"name": name, "audio": str(AUDIO / f"{name}.wav")}
+
+
+def profile(model: str = "gemini-3.8-live", *faults: Mapping[str, Any]) -> dict[str, Any]:
+    """An endpoint that answers soon and always after the same time, but for its faults."""
+    return {
+        "version": 1,
+        "model": model,
+        "reply_delay": {"distribution": "constant", "value_ms": 300},
+        "end_of_speech_silence_ms": 500,
+        "faults": list(faults),
+    }
+
+
+def moody(mood: str) -> dict[str, Any]:
+    """An arm with an agent that behaves as its metadata says; see agents/moody_agent.py."""
+    command = [sys.executable, str(AGENTS / "moody_agent.py"), "start"]
+    return {
+        "model": "none",
+        "agent": {"command": command, "name": "moody", "metadata": {"mood": mood}},
+        "endpoint": profile("none"),
+    }
+
+
+def scenario(
+    folder: Path, arms: Mapping[str, Mapping[str, Any]], *, lines: Sequence[str] = ("yes-please",), **more: Any
+) -> Path:
+    """Write a scenario file with short calls. An arm's endpoint may be a profile, which gets a file of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for name, arm in arms.items():
+        endpoint = arm["endpoint"]
+        if "reply_delay" in endpoint:
+            (folder / f"{name}.yaml").write_text(json.dumps(endpoint))
+            endpoint = {"profile": f"{name}.yaml"}
+        written[name] = {**arm, "endpoint": endpoint}
+    script = {
+        "version": 1,
+        "lines": [line(name) for name in lines],
+        "reprompts": [line("hello-are-you-there"), line("can-you-hear-me")],
+        "goodbye": line("bye"),
+    }
+    (folder / "script.yaml").write_text(json.dumps(script))
+    callee = {"ring_s": 0.3, "agent_finished_after_s": 0.8, "patience_s": 3.0, **more.pop("callee", {})}
+    whole = {
+        "version": 1,
+        "name": "e2e",
+        "seed": 7,
+        "arms": written,
+        "blocks": 1,
+        "arrivals": [{"rate_per_minute": 60}],
+        "cap": 10,
+        "script": "script.yaml",
+        "callee": callee,
+        "validity": INDULGENT,
+        **more,
+    }
+    path = folder / "scenario.yaml"
+    path.write_text(json.dumps(whole, indent=1))
+    return path
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a tester left behind."""
+
+    folder: RunFolder
+    exit_code: int
+    stdout: str
+    stderr: str
+    leftovers: tuple[str, ...]
+    """Command lines of processes of the run that were still there when it was over."""
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        return read_table(self.folder.table(name), name).to_dicts()
+
+    def calls(self) -> dict[str, dict[str, Any]]:
+        return {row["call_id"]: row for row in self.table("calls")}
+
+    def outcomes(self) -> dict[str, str]:
+        return {call_id: row["outcome"] for call_id, row in self.calls().items()}
+
+    def plan(self) -> list[str]:
+        """Ids of the planned calls."""
+        return list(pl.read_parquet(self.folder.plan)["call_id"])
+
+    def run_json(self) -> dict[str, Any]:
+        return _object(self.folder.run_json)
+
+    def summary(self) -> dict[str, Any]:
+        return _object(self.folder.summary_json)
+
+    def truth(self, *types: str) -> list[dict[str, Any]]:
+        """Lines of the simulator's log of these types."""
+        lines = (self.folder.truth / "gemini.jsonl").read_text().splitlines()
+        return [one for one in map(json.loads, lines) if one["type"] in types]
+
+    def events(self, call_id: str) -> tuple[Event, ...]:
+        return read_events(self.folder.call(call_id).events).events
+
+    def process(self, call_id: str) -> str:
+        """The callee process that placed a call."""
+        (started,) = (event for event in self.events(call_id) if isinstance(event, CallStarted))
+        return started.process
+
+    def recording(self, call_id: str) -> Recording:
+        return open_recording(self.folder.call(call_id).path)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text())
+    assert isinstance(value, dict)
+    return value
+
+
+class LiveRun:
+    """`loadtest run` in a process of its own, while it lasts."""
+
+    def __init__(self, scenario: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self._where = scenario.parent
+        self._results = self._where / "results"
+        self._tag = uuid.uuid4().hex
+        command = [*LOADTEST, "run", str(scenario), "--results", str(self._results), *arguments]
+        with self._log("stdout").open("wb") as out, self._log("stderr").open("wb") as err:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=REPOSITORY,
+                env={**os.environ, **(env or {}), TAG: self._tag},
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Whatever a test did, nothing is left running; what is left before this is the test's to find."""
+        self.process.kill()
+        self.process.wait()
+        for process in self.processes():
+            process.kill()
+
+    @property
+    def folder(self) -> RunFolder | None:
+        """The run's folder, as soon as there is one."""
+        found = sorted(self._results.glob("*-*")) if self._results.is_dir() else []
+        return RunFolder(found[0]) if found else None
+
+    def processes(self) -> list[psutil.Process]:
+        """Living processes of the run, the tester included."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(TAG) == self._tag and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+                continue
+        return found
+
+    def process_of(self, *words: str) -> psutil.Process:
+        """The oldest process of the run whose command line has these words, guards aside."""
+        matching = [
+            process
+            for process in self.processes()
+            if all(any(word in part for part in process.cmdline()) for word in words)
+            and "loadtest.stack.guard" not in process.cmdline()
+        ]
+        assert matching, f"no process of the run with {words}: {[p.cmdline() for p in self.processes()]}"
+        return min(matching, key=lambda process: process.create_time())
+
+    def wait_for(self, look: Callable[[], T | None], what: str, *, limit_s: float = 150) -> T:
+        """The first result of `look` that is not None. Fails when the tester ends before."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            if (found := look()) is not None:
+                return found
+            assert self.process.poll() is None, f"the tester ended before {what}\n{self.said()}"
+            assert time.monotonic() < deadline, f"never saw {what}\n{self.said()}"
+            time.sleep(0.02)
+
+    def wait_for_events(self, enough: Callable[[Sequence[Event]], bool], what: str) -> str:
+        """The id of the first call whose events so far are enough."""
+
+        def look() -> str | None:
+            if self.folder is None:
+                return None
+            for events in sorted(self.folder.path.glob("calls/*/events.jsonl")):
+                if enough(read_events(events).events):
+                    return events.parent.name
+            return None
+
+        return self.wait_for(look, what)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def finish(self, *, limit_s: float = 150, linger_s: float = 0.0) -> Results:
+        """Wait for the tester to end; `linger_s`: for how long what it started may outlive it."""
+        try:
+            code = self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the tester did not end\n{self.said()}") from None
+        deadline = time.monotonic() + linger_s
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.folder is not None, f"no results folder\n{self.said()}"
+        return Results(
+            folder=self.folder,
+            exit_code=code,
+            stdout=self._log("stdout").read_text(),
+            stderr=self._log("stderr").read_text(),
+            leftovers=tuple(" ".join(process.cmdline()) for process in left if process.is_running()),
+        )
+
+    def said(self) -> str:
+        """The end of what the tester printed, for failures."""
+        return self._log("stderr").read_text()[-4000:]
+
+    def _log(self, stream: str) -> Path:
+        return self._where / f"tester.{stream}"
+
+
+LOADTEST = (sys.executable, "-c", "from loadtest.cli import main; main()")
+
+
+def loadtest(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command of loadtest, to its end."""
+    return subprocess.run(
+        [*LOADTEST, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def happened(kind: type[Event], **fields: Any) -> Callable[[Iterable[Event]], bool]:
+    """Whether events of a call have one of this type and with these fields."""
+
+    def look(events: Iterable[Event]) -> bool:
+        return any(
+            isinstance(event, kind) and all(getattr(event, name) == value for name, value in fields.items())
+            for event in events
+        )
+
+    return look
