@@ -85,14 +85,18 @@ class Callee:
         self._reprompted = 0
         self._next_reprompt = 0
         self._awaiting_since_s = answered_s
-        self._listen_from_s = answered_s
         self._saying_goodbye = False
+        self._deaf_until_s = answered_s
 
     def said(self, now_s: float) -> None:
         """The line that `decide` asked for has been said to its end."""
         assert self._state is _State.SPEAKING
         self._awaiting_since_s = now_s
         self._state = _State.WAITING
+
+    def was_deaf(self, now_s: float) -> None:
+        """The callee could hear nothing until now: silence counts from here."""
+        self._deaf_until_s = now_s
 
     def decide(self, now_s: float, agent: Hear) -> Say | StopCall | None:
         """What to do now."""
@@ -106,55 +110,54 @@ class Callee:
             return self._stop(EndCause.CALLEE_HANGUP, "goodbye")
         if self._spoke(agent):
             if self._finished(now_s, agent):
-                return self._go_on(now_s)
+                return self._go_on()
             return None
         if self._state is _State.GREETING:
             if now_s - self._answered_s >= self._habits.greeting_limit_s:
-                return self._go_on(now_s)
+                return self._go_on()
             return None
-        if now_s - self._awaiting_since_s >= self._habits.patience_s:
-            return self._reprompt(now_s)
+        if now_s - max(self._awaiting_since_s, self._deaf_until_s) >= self._habits.patience_s:
+            return self._reprompt()
         return None
 
     def _spoke(self, agent: Hear) -> bool:
-        # Speech since the last line began counts, also if it began while the callee was still talking.
-        return agent.speaking or (agent.last_speech_s is not None and agent.last_speech_s > self._listen_from_s)
+        # What was over before the callee had finished is no reply; what went on beyond that is.
+        return agent.speaking or (agent.last_speech_s is not None and agent.last_speech_s > self._awaiting_since_s)
 
     def _finished(self, now_s: float, agent: Hear) -> bool:
         assert agent.speaking or agent.last_speech_s is not None
         if agent.speaking or agent.last_speech_s is None:
             return False
         # A callee who has just been talking gives the agent a full pause before talking again.
-        since = max(agent.last_speech_s, self._awaiting_since_s)
+        since = max(agent.last_speech_s, self._awaiting_since_s, self._deaf_until_s)
         return now_s - since >= self._habits.agent_finished_after_s
 
-    def _go_on(self, now_s: float) -> Say | StopCall:
+    def _go_on(self) -> Say | StopCall:
         self._line += 1
         self._reprompted = 0
         if self._line < self._habits.lines:
             self._turn += 1
             self._script_turn = self._turn
-            return self._say(now_s, Say(TurnKind.SCRIPT, self._line, self._turn, None))
-        return self._leave(now_s, "script finished")
+            return self._say(Say(TurnKind.SCRIPT, self._line, self._turn, None))
+        return self._leave("script finished")
 
-    def _reprompt(self, now_s: float) -> Say | StopCall:
+    def _reprompt(self) -> Say | StopCall:
         if self._reprompted >= self._habits.most_reprompts or self._habits.reprompts == 0:
-            return self._leave(now_s, f"no reply after {self._reprompted} re-prompts")
+            return self._leave(f"no reply after {self._reprompted} re-prompts")
         self._reprompted += 1
         self._turn += 1
         index = self._next_reprompt
         self._next_reprompt = (index + 1) % self._habits.reprompts
-        return self._say(now_s, Say(TurnKind.REPROMPT, index, self._turn, self._script_turn))
+        return self._say(Say(TurnKind.REPROMPT, index, self._turn, self._script_turn))
 
-    def _leave(self, now_s: float, reason: str) -> Say | StopCall:
+    def _leave(self, reason: str) -> Say | StopCall:
         if self._habits.goodbye:
             self._saying_goodbye = True
-            return self._say(now_s, Say(None, 0, None, None))
+            return self._say(Say(None, 0, None, None))
         return self._stop(EndCause.CALLEE_HANGUP, reason)
 
-    def _say(self, now_s: float, say: Say) -> Say:
+    def _say(self, say: Say) -> Say:
         self._state = _State.SPEAKING
-        self._listen_from_s = now_s
         return say
 
     def _stop(self, cause: EndCause, reason: str) -> StopCall:

@@ -47,6 +47,8 @@ from loadtest_probe import wire
 __all__ = ["Call", "CallSurroundings"]
 
 DECIDE_EVERY_S = 0.02
+DEAF_S = 0.2
+"""A callee that was blocked for longer has missed what the agent said meanwhile."""
 PROBE_FILE_LIMIT_S = 4.0
 """How long after the hang-up the probe's file is waited for; the job ends with the callee's leaving."""
 
@@ -97,6 +99,7 @@ class Call:
         self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit)
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._line: TelephoneLine | None = None
+        self._callee: Callee | None = None
         self._heard_speaking = False
 
     def hang_up(self, reason: str, *, cause: EndCause = EndCause.TESTER) -> None:
@@ -106,6 +109,8 @@ class Call:
     def lagged(self, until_monotonic_s: float, lag_s: float) -> None:
         """The callee's event loop was blocked."""
         self._emit(LoopLag(t=self._at.clock.at(until_monotonic_s), lag_ms=lag_s * 1000))
+        if self._callee is not None and lag_s > DEAF_S:
+            self._callee.was_deaf(self._at.clock.now())
 
     async def run(self) -> Outcome:
         """Place the call and follow it to its end; the outcome is recorded as well."""
@@ -170,7 +175,7 @@ class Call:
     async def _follow_script(self, line: TelephoneLine) -> None:
         clock, habits = self._at.clock, self._habits()
         answered_s = clock.now()
-        callee = Callee(habits, answered_s=answered_s)
+        callee = self._callee = Callee(habits, answered_s=answered_s)
         while True:
             await asyncio.sleep(DECIDE_EVERY_S)
             now, agent = clock.now(), line.hear()

@@ -111,6 +111,20 @@ def test_takes_the_floor_in_a_pause_of_the_agent() -> None:
     assert talk.said[1][0] == pytest.approx(9.7, abs=0.03)
 
 
+def test_what_the_agent_says_into_a_line_is_no_reply_to_it() -> None:
+    talk = Conversation([(1.0, 3.0), (5.0, 5.5), (7.4, 9.0)])
+    talk.play(until_s=10.5)
+    assert [at for at, _ in talk.said] == pytest.approx([4.2, 10.2], abs=0.03)
+
+
+def test_after_being_deaf_it_listens_again_before_it_talks() -> None:
+    callee = Callee(HABITS, answered_s=0.0)
+    heard = Hear(False, 1.0, 3.0)
+    callee.was_deaf(4.1)  # blocked from 3.1 to 4.1: what sounded like silence was none
+    assert callee.decide(4.3, heard) is None
+    assert isinstance(callee.decide(5.4, heard), Say)
+
+
 def test_never_talks_while_the_agent_talks() -> None:
     talk = Conversation([(1.0, 60.0)])
     talk.play(until_s=60)
