@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.errors import RecordError
-from loadtest.record.events import Event, decode
+from loadtest.record.codec import decode
+from loadtest.record.events import Event
 
 __all__ = ["CallEvents", "read_events"]
 

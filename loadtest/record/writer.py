@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from loadtest.errors import RecordError
-from loadtest.record.events import Event, encode
+from loadtest.record.codec import encode
+from loadtest.record.events import Event
 
 __all__ = ["EventWriter", "JsonLines", "write_atomically", "write_json"]
 

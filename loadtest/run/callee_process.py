@@ -23,7 +23,8 @@ from loadtest.call.lag import watch_loop
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec, Lines, Utterance
 from loadtest.clock import RunClock
-from loadtest.record.events import Answered, CallStarted, Event, Heard, LineEnded, LineStarted, encode
+from loadtest.record.codec import encode
+from loadtest.record.events import Answered, CallStarted, Event, Heard, LineEnded, LineStarted
 from loadtest.record.layout import CallFolder
 from loadtest.scenario.load import LoadedScenario, load_scenario
 

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
 from loadtest.errors import StackError
-from loadtest.record.events import CallFailed, EndCause, Ended, Event, Outcome, decode
+from loadtest.record.codec import decode
+from loadtest.record.events import CallFailed, EndCause, Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
 

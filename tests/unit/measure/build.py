@@ -14,23 +14,8 @@ from loadtest.measure.call_record import CallRecord, call_record
 from loadtest.measure.tables import CallRows, call_rows
 from loadtest.measure.validity import Machine
 from loadtest.plan.calls import PlannedCall
-from loadtest.record.events import (
-    Answered,
-    CallStarted,
-    ClockSync,
-    EndCause,
-    Ended,
-    Event,
-    HangUp,
-    LineEnded,
-    LineStarted,
-    Outcome,
-    ProbeMessage,
-    RecordingStarted,
-    TurnKind,
-    decode,
-    encode,
-)
+from loadtest.record.codec import decode, encode
+from loadtest.record.events import Answered, CallStarted, ClockSync, EndCause, Ended, Event, HangUp, LineEnded, LineStarted, Outcome, ProbeMessage, RecordingStarted, TurnKind
 from loadtest.record.reader import CallEvents
 from loadtest.scenario.models import Pickup, Scenario
 from loadtest_probe import wire
