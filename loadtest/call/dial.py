@@ -10,12 +10,13 @@ from pathlib import Path
 from livekit import api, rtc
 
 from loadtest.audio.wav import write_flac_from_pcm
-from loadtest.call.callee import Callee, Habits, Say, StopCall
+from loadtest.call.callee import Habits
+from loadtest.call.conversation import Conversation
 from loadtest.call.line import TelephoneLine
 from loadtest.call.probe_inbox import ProbeInbox
 from loadtest.call.recorder import Recorder
 from loadtest.call.room import CallRoom, LiveKitServer, SipStatus
-from loadtest.call.spec import CallSpec, Lines, Utterance
+from loadtest.call.spec import CallSpec, Lines
 from loadtest.clock import RunClock
 from loadtest.errors import DialError, LoadtestError, RecordError
 from loadtest.record.events import (
@@ -29,15 +30,11 @@ from loadtest.record.events import (
     Ended,
     Event,
     HangUp,
-    Heard,
-    LineEnded,
-    LineStarted,
     LoopLag,
     Outcome,
     Ringing,
     RoomCreated,
     TrackSubscribed,
-    TurnKind,
 )
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
@@ -46,9 +43,6 @@ from loadtest_probe import wire
 
 __all__ = ["Call", "CallSurroundings"]
 
-DECIDE_EVERY_S = 0.02
-DEAF_S = 0.2
-"""A callee that was blocked for longer has missed what the agent said meanwhile."""
 PROBE_FILE_LIMIT_S = 4.0
 """How long after the hang-up the probe's file is waited for; the job ends with the callee's leaving."""
 
@@ -99,8 +93,7 @@ class Call:
         self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit)
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._line: TelephoneLine | None = None
-        self._callee: Callee | None = None
-        self._heard_speaking = False
+        self._conversation: Conversation | None = None
 
     def hang_up(self, reason: str, *, cause: EndCause = EndCause.TESTER) -> None:
         """End the call in order, as soon as possible."""
@@ -109,8 +102,8 @@ class Call:
     def lagged(self, until_monotonic_s: float, lag_s: float) -> None:
         """The callee's event loop was blocked."""
         self._emit(LoopLag(t=self._at.clock.at(until_monotonic_s), lag_ms=lag_s * 1000))
-        if self._callee is not None and lag_s > DEAF_S:
-            self._callee.was_deaf(self._at.clock.now())
+        if self._conversation is not None:
+            self._conversation.lagged(lag_s)
 
     async def run(self) -> Outcome:
         """Place the call and follow it to its end; the outcome is recorded as well."""
@@ -168,64 +161,26 @@ class Call:
         line.start()
         await room.set_status(SipStatus.ACTIVE)
         self._emit(Answered(t=clock.now()))
-        background.append(asyncio.create_task(self._follow_script(line)))
-        background[-1].add_done_callback(self._script_failed)
+        self._conversation = Conversation(
+            line, self._habits(), self._at.lines, clock=clock, emit=self._emit, agent_is_there=self._agent_is_there
+        )
+        background.append(asyncio.create_task(self._converse(self._conversation)))
         return await self._end
 
-    async def _follow_script(self, line: TelephoneLine) -> None:
-        clock, habits = self._at.clock, self._habits()
-        answered_s = clock.now()
-        callee = self._callee = Callee(habits, answered_s=answered_s)
-        while True:
-            await asyncio.sleep(DECIDE_EVERY_S)
-            now, agent = clock.now(), line.hear()
-            if agent.speaking != self._heard_speaking:
-                self._heard_speaking = agent.speaking
-                self._emit(Heard(t=now, speaking=agent.speaking))
-            if self._room.agent_identity is None:
-                if now - answered_s > self._at.callee.agent_join_limit_s:
-                    self._finish(_End(Outcome.AGENT_NO_SHOW, EndCause.CALLEE_HANGUP, "agent did not join"))
-                    return
-                if now - answered_s > habits.greeting_limit_s:
-                    continue  # nobody is there to talk to yet
-            match callee.decide(now, agent):
-                case Say() as say:
-                    await self._say(line, say)
-                    callee.said(clock.now())
-                case StopCall(cause, reason):
-                    silent = agent.last_onset_s is None
-                    self._finish(_End(Outcome.AGENT_SILENT if silent else Outcome.COMPLETED, cause, reason))
-                    return
-                case None:
-                    pass
+    async def _converse(self, conversation: Conversation) -> None:
+        try:
+            stop, heard = await conversation.hold(join_limit_s=self._at.callee.agent_join_limit_s)
+        except Exception as e:  # noqa: BLE001 - as above: the call's boundary, in a task of its own
+            self._finish(self._failed(e, Outcome.TESTER_ERROR))
+            return
+        if heard:
+            outcome = Outcome.COMPLETED
+        else:
+            outcome = Outcome.AGENT_SILENT if self._agent_is_there() else Outcome.AGENT_NO_SHOW
+        self._finish(_End(outcome, stop.cause, stop.reason))
 
-    async def _say(self, line: TelephoneLine, say: Say) -> None:
-        utterance = self._utterance(say)
-        start = line.say(utterance.samples)
-        end = start + len(utterance.samples)
-        self._emit(
-            LineStarted(
-                t=line.time_of(start),
-                turn=say.turn,
-                kind=say.kind or TurnKind.SCRIPT,
-                line=utterance.name,
-                answers_turn=say.answers_turn,
-                start_sample=start,
-                speech_start_sample=start + utterance.speech_start,
-                speech_end_sample=start + utterance.speech_end,
-                end_sample=end,
-            )
-        )
-        # The line is over when its speech is, not the silence that its file ends with.
-        await asyncio.sleep(line.time_of(start + utterance.speech_end) - self._at.clock.now())
-        self._emit(LineEnded(t=self._at.clock.now(), turn=say.turn, end_sample=end, cut=False))
-
-    def _utterance(self, say: Say) -> Utterance:
-        lines = self._at.lines
-        if say.kind is None:
-            assert lines.goodbye is not None
-            return lines.goodbye
-        return (lines.script if say.kind is TurnKind.SCRIPT else lines.reprompts)[say.index]
+    def _agent_is_there(self) -> bool:
+        return self._room.agent_identity is not None
 
     def _habits(self) -> Habits:
         callee, lines = self._at.callee, self._at.lines
@@ -297,10 +252,6 @@ class Call:
 
     def _line_failed(self, error: BaseException) -> None:
         self._finish(self._failed(error, Outcome.TESTER_ERROR))
-
-    def _script_failed(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._finish(self._failed(error, Outcome.TESTER_ERROR))
 
     def _failed(self, error: BaseException, outcome: Outcome) -> _End:
         message = error.message if isinstance(error, LoadtestError) else str(error)

@@ -1,0 +1,100 @@
+"""The callee on its line: hears the agent, asks the state machine what to do, says it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from loadtest.call.callee import Callee, Habits, Say, StopCall
+from loadtest.call.line import EventSink, TelephoneLine
+from loadtest.call.spec import Lines, Utterance
+from loadtest.clock import RunClock
+from loadtest.record.events import EndCause, Heard, LineEnded, LineStarted, TurnKind
+
+__all__ = ["Conversation"]
+
+DECIDE_EVERY_S = 0.02
+DEAF_S = 0.2
+"""A callee that was blocked for longer has missed what the agent said meanwhile."""
+
+
+class Conversation:
+    """One answered call, from the answer to the decision to hang up."""
+
+    def __init__(
+        self,
+        line: TelephoneLine,
+        habits: Habits,
+        lines: Lines,
+        *,
+        clock: RunClock,
+        emit: EventSink,
+        agent_is_there: Callable[[], bool],
+    ) -> None:
+        self._line = line
+        self._habits = habits
+        self._lines = lines
+        self._clock = clock
+        self._emit = emit
+        self._agent_is_there = agent_is_there
+        self._answered_s = clock.now()
+        self._callee = Callee(habits, answered_s=self._answered_s)
+        self._heard_speaking = False
+
+    def lagged(self, lag_s: float) -> None:
+        """The event loop was blocked until now."""
+        if lag_s > DEAF_S:
+            self._callee.was_deaf(self._clock.now())
+
+    async def hold(self, *, join_limit_s: float) -> tuple[StopCall, bool]:
+        """Talk until it is time to hang up. Returns why, and whether the agent was heard at all.
+
+        join_limit_s: seconds for which an agent that is not in the room is waited for.
+        """
+        while True:
+            await asyncio.sleep(DECIDE_EVERY_S)
+            now, agent = self._clock.now(), self._line.hear()
+            if agent.speaking != self._heard_speaking:
+                self._heard_speaking = agent.speaking
+                self._emit(Heard(t=now, speaking=agent.speaking))
+            if not self._agent_is_there():
+                if now - self._answered_s > join_limit_s:
+                    return StopCall(EndCause.CALLEE_HANGUP, "agent did not join"), False
+                if now - self._answered_s > self._habits.greeting_limit_s:
+                    continue  # nobody is there to talk to yet
+            match self._callee.decide(now, agent):
+                case Say() as say:
+                    await self._say(say)
+                    self._callee.said(self._clock.now())
+                case StopCall() as stop:
+                    return stop, agent.last_onset_s is not None
+                case None:
+                    pass
+
+    async def _say(self, say: Say) -> None:
+        utterance = self._utterance(say)
+        start = self._line.say(utterance.samples)
+        end = start + len(utterance.samples)
+        speech_end = start + utterance.speech_end
+        self._emit(
+            LineStarted(
+                t=self._line.time_of(start),
+                turn=say.turn,
+                kind=say.kind or TurnKind.SCRIPT,
+                line=utterance.name,
+                answers_turn=say.answers_turn,
+                start_sample=start,
+                speech_start_sample=start + utterance.speech_start,
+                speech_end_sample=speech_end,
+                end_sample=end,
+            )
+        )
+        # The line is over when its speech is, not the silence that its file ends with.
+        await asyncio.sleep(self._line.time_of(speech_end) - self._clock.now())
+        self._emit(LineEnded(t=self._clock.now(), turn=say.turn, end_sample=end, cut=False))
+
+    def _utterance(self, say: Say) -> Utterance:
+        if say.kind is None:
+            assert self._lines.goodbye is not None
+            return self._lines.goodbye
+        return (self._lines.script if say.kind is TurnKind.SCRIPT else self._lines.reprompts)[say.index]
