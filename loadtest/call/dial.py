@@ -38,7 +38,7 @@ from loadtest.record.events import (
 )
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
-from loadtest.scenario.models import CalleeSpec, Pickup
+from loadtest.scenario.callee import CalleeSpec, Pickup
 from loadtest_probe import wire
 
 __all__ = ["Call", "CallSurroundings"]

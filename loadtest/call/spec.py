@@ -9,7 +9,7 @@ from typing import Any, Self
 from loadtest.audio.speech_bounds import speech_bounds
 from loadtest.audio.wav import Line, Samples
 from loadtest.plan.calls import PlannedCall
-from loadtest.scenario.models import Pickup
+from loadtest.scenario.callee import Pickup
 
 __all__ = ["CallSpec", "Lines", "Utterance"]
 

@@ -26,9 +26,9 @@ from loadtest.record.writer import write_atomically
 from loadtest.report.summary import Summary, exit_code, summarise, write_summary
 from loadtest.run.progress import progress_for
 from loadtest.run.session import RunSession
+from loadtest.scenario.arms import Arm
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
-from loadtest.scenario.models import Arm
 from loadtest.stack.install import find_server
 
 __all__ = ["Finished", "run_and_measure"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.scenario.models import CalleeSpec, Pickup, PickupMix
+from loadtest.scenario.callee import CalleeSpec, Pickup, PickupMix
 
 __all__ = ["Pair", "draw_pair", "fictional_number", "slots"]
 

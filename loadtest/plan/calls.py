@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.scenario.models import Pickup
+from loadtest.scenario.callee import Pickup
 
 __all__ = ["PlannedCall"]
 

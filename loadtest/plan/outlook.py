@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.plan.calls import PlannedCall
+from loadtest.scenario.base import Distribution
+from loadtest.scenario.callee import Pickup
 from loadtest.scenario.endpoint import ConstantDelay, Delay
 from loadtest.scenario.load import LoadedScenario
-from loadtest.scenario.models import Distribution, Pickup
 
 __all__ = ["Outlook", "outlook"]
 

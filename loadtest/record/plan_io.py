@@ -13,7 +13,7 @@ import polars as pl
 from loadtest.errors import RecordError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.writer import write_atomically
-from loadtest.scenario.models import Pickup
+from loadtest.scenario.callee import Pickup
 
 __all__ = ["PLAN", "read_plan", "write_plan"]
 

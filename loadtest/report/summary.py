@@ -18,7 +18,8 @@ from loadtest.report.jsonfile import summary_object
 from loadtest.report.markdown import markdown
 from loadtest.report.terminal import print_summary
 from loadtest.report.view import SCHEMA_VERSION, ArmSummary, LongestGap, Summary, exit_code
-from loadtest.scenario.models import Arm, Scenario
+from loadtest.scenario.arms import Arm
+from loadtest.scenario.models import Scenario
 from loadtest.scenario.thresholds import Threshold, parse_threshold
 
 __all__ = ["Summary", "exit_code", "render", "summarise", "write_summary"]

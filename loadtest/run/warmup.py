@@ -13,7 +13,7 @@ from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Outcome
 from loadtest.record.layout import RunFolder
 from loadtest.run.fleet import Fleet
-from loadtest.scenario.models import Pickup
+from loadtest.scenario.callee import Pickup
 
 __all__ = ["warm_up"]
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from loadtest.errors import ScenarioError
+from loadtest.scenario.arms import Api
 from loadtest.scenario.load import LoadedScenario
-from loadtest.scenario.models import Api, Scenario
+from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import Place, Problem, ScenarioProblems
 
 __all__ = ["check_environment", "check_hosts", "host_problems", "is_loopback"]

@@ -13,8 +13,8 @@ from typing import Any
 
 from loadtest.audio.wav import Line, read_line
 from loadtest.errors import ScenarioError
+from loadtest.scenario.callee import Script, ScriptLine
 from loadtest.scenario.endpoint import EndpointProfile
-from loadtest.scenario.models import Script, ScriptLine
 from loadtest.scenario.problems import FieldPath, Problem, dotted, nearest
 from loadtest.scenario.validate import validate
 from loadtest.scenario.yaml_source import Source, read_source

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from loadtest.scenario.callee import Script
 from loadtest.scenario.endpoint import EndpointProfile
-from loadtest.scenario.models import Scenario, Script
+from loadtest.scenario.models import Scenario
 
 __all__ = ["canonical_hash", "hashes", "resolved_yaml"]
 

@@ -15,9 +15,24 @@ from loadtest.measure.tables import CallRows, call_rows
 from loadtest.measure.validity import Machine
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.codec import decode, encode
-from loadtest.record.events import Answered, CallStarted, ClockSync, EndCause, Ended, Event, HangUp, LineEnded, LineStarted, Outcome, ProbeMessage, RecordingStarted, TurnKind
+from loadtest.record.events import (
+    Answered,
+    CallStarted,
+    ClockSync,
+    EndCause,
+    Ended,
+    Event,
+    HangUp,
+    LineEnded,
+    LineStarted,
+    Outcome,
+    ProbeMessage,
+    RecordingStarted,
+    TurnKind,
+)
 from loadtest.record.reader import CallEvents
-from loadtest.scenario.models import Pickup, Scenario
+from loadtest.scenario.callee import Pickup
+from loadtest.scenario.models import Scenario
 from loadtest_probe import wire
 
 ANSWER_S = 100.0

@@ -7,7 +7,7 @@ import pytest
 from loadtest.clock import RunClock
 from loadtest.plan.calls import PlannedCall
 from loadtest.run.dialler import dial_plan
-from loadtest.scenario.models import Pickup
+from loadtest.scenario.callee import Pickup
 
 
 class VirtualClock(RunClock):

@@ -9,8 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from loadtest.errors import ExitCode, ScenarioError
+from loadtest.scenario.arms import Api
 from loadtest.scenario.load import load_scenario
-from loadtest.scenario.models import Api, Scenario
+from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import ScenarioProblems
 from tests.unit.scenario.conftest import SCENARIO, Spoil, write_tone
 

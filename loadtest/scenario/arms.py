@@ -1,0 +1,107 @@
+"""The arms: which agent answers the callee, and where its model is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from loadtest.scenario.base import Flag, Model
+
+__all__ = ["AgentSpec", "Api", "Arm", "EndpointSpec"]
+
+
+class Api(StrEnum):
+    """Which of Google's two front doors the agent uses."""
+
+    GEMINI = "gemini"
+    VERTEX = "vertex"
+
+
+def _api(value: Any) -> Any:
+    # Strict validation takes no text for an enum.
+    if not isinstance(value, str) or value not in set(Api):
+        raise ValueError(f"expected one of {', '.join(Api)}")
+    return Api(value)
+
+
+class AgentSpec(Model):
+    """The agent under test: `reference`, `{command: [...], name: n}` or `{external, name: n}`."""
+
+    reference: Flag = False
+    """The agent that ships with loadtest: AgentSession with the Google plugin's RealtimeModel."""
+    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """A worker that the run starts with LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in its environment."""
+    external: Flag = False
+    """A worker that is already registered with the LiveKit server (`stack: external`)."""
+    name: str | None = Field(default=None, min_length=1)
+    """The agent_name for explicit dispatch; None for a worker that joins every room by itself."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """Added to the dispatch metadata (JSON object in ctx.job.metadata)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word_is_flag(cls, value: Any) -> Any:
+        return {value: True} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if [self.reference, self.command is not None, self.external].count(True) != 1:
+            raise ValueError("expected exactly one of reference, command: [...], external")
+        if self.reference and self.name is not None:
+            raise ValueError("the reference agent has its own name: leave `name` out")
+        if self.external and self.name is None:
+            raise ValueError("an external agent needs `name`, the agent_name that it registers with")
+        return self
+
+
+class EndpointSpec(Model):
+    """Where the Gemini Live API of an arm is: `{profile: FILE}`, `{base_url: URL, ca_file: FILE}` or `google`."""
+
+    profile: str | None = None
+    """An endpoint profile: the simulator's behaviour, relative to the scenario's file."""
+    base_url: str | None = Field(default=None, pattern=r"^https://\S+$")
+    """Another Gemini Live stand-in or proxy, TLS."""
+    ca_file: str | None = None
+    """PEM with the authority of base_url, relative to the scenario's file."""
+    google: Flag = False
+    """Google's own endpoint; keys from the environment only."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word_is_flag(cls, value: Any) -> Any:
+        return {value: True} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if [self.profile is not None, self.base_url is not None, self.google].count(True) != 1:
+            raise ValueError("expected exactly one of profile: FILE, base_url: URL, google")
+        if self.ca_file is not None and self.base_url is None:
+            raise ValueError("ca_file goes with base_url")
+        return self
+
+
+class Arm(Model):
+    """One endpoint under test."""
+
+    model: str = Field(min_length=1)
+    """Gemini Live model id, without `models/`."""
+    api: Annotated[Api, BeforeValidator(_api)] = Api.GEMINI
+    """gemini or vertex."""
+    agent: AgentSpec = AgentSpec(reference=True)
+    """Who answers the callee."""
+    endpoint: EndpointSpec | None = None
+    """Where its model is; may be left out for an external agent only."""
+    voice: str = "Zephyr"
+    """Voice of the reference agent."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """Added to the environment of a `command` agent. Never secrets: the resolved scenario is kept with the results."""
+
+    @model_validator(mode="after")
+    def _endpoint_known(self) -> Self:
+        if self.endpoint is None and not self.agent.external:
+            raise ValueError("endpoint is missing: {profile: FILE}, {base_url: URL} or google")
+        if self.env and self.agent.command is None:
+            raise ValueError("env goes with agent: {command: [...]}")
+        return self
