@@ -218,7 +218,7 @@ cli.run_app(server)
 async def test_a_command_that_ends_before_it_registers(tmp_path: Path) -> None:
     dies = script("import os, sys; sys.exit('no module named ' + os.environ['WANTED'])")
     before = children()
-    with pytest.raises(StackError, match="agent mine ended with code 1 before it registered") as raised:
+    with pytest.raises(StackError, match="agent-mine ended with code 1 before it registered") as raised:
         async with EmbeddedStack(spec(tmp_path, arm("only", *dies, agent_name="mine", WANTED="butter"))):
             pass
     assert "no module named butter" in raised.value.message
