@@ -5,7 +5,8 @@ LoadtestError            exit 1   the tool failed
 ├── StackError           exit 1   an embedded service could not be started, or died
 ├── DialError            exit 1   a call could not be placed
 ├── RecordError          exit 1   a results folder could not be written or read
-└── AnalysisError        exit 1   a figure cannot be computed from what was recorded
+├── AnalysisError        exit 1   a figure cannot be computed from what was recorded
+└── InterruptedRunError  exit 130 the user stopped a run before there was anything to measure
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ __all__ = [
     "AnalysisError",
     "DialError",
     "ExitCode",
+    "InterruptedRunError",
     "LoadtestError",
     "RecordError",
     "ScenarioError",
@@ -75,3 +77,9 @@ class RecordError(LoadtestError):
 
 class AnalysisError(LoadtestError):
     """A figure cannot be computed from what was recorded."""
+
+
+class InterruptedRunError(LoadtestError):
+    """The user stopped a run before there was anything to measure."""
+
+    exit_code = ExitCode.INTERRUPTED

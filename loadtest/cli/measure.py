@@ -15,7 +15,7 @@ __all__ = ["measure"]
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def measure(run: Path) -> ExitCode:
-    """Rebuild the tables of RUN, a results folder, from its recording.
+    """Rebuild the tables and the summary of RUN, a results folder, from its recording.
 
     `loadtest run` does this at its end. Do it again after a run was killed, or with a newer loadtest. The same
     recording gives the same bytes.
@@ -27,6 +27,7 @@ def measure(run: Path) -> ExitCode:
     """
     from loadtest.measure.run import is_run, measure_run
     from loadtest.record.layout import RunFolder
+    from loadtest.report.summary import summarise, write_summary
 
     folder = RunFolder(run)
     if not is_run(folder):
@@ -41,5 +42,6 @@ def measure(run: Path) -> ExitCode:
             bar.update(done - bar.pos)
 
         measure_run(folder, show)
-    click.echo(f"tables: {folder.tables}")
+    write_summary(folder, summarise(folder))
+    click.echo(f"{folder.tables}\n{folder.summary_md}")
     return ExitCode.OK

@@ -30,7 +30,7 @@ Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second 
     "overrides",
     metavar="PATH=VALUE",
     multiple=True,
-    help="Override a value of the scenario, for example arms.ga.model=NAME. Recorded with the results.",
+    help="Override a value of the scenario, for example seed=7. Recorded with the results.",
 )
 @click.option(
     "--results",

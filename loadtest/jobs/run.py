@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtest.clock import utc_now
-from loadtest.errors import ExitCode, LoadtestError, RecordError, ScenarioError
+from loadtest.errors import ExitCode, InterruptedRunError, LoadtestError, RecordError
 from loadtest.measure.run import measure_run
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
@@ -66,7 +66,7 @@ def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, 
     if info.origin_monotonic_s is None:
         if failure is not None:
             raise failure
-        raise LoadtestError("stopped before the first call was due", remedy="Nothing was measured; run it again.")
+        raise InterruptedRunError("stopped before the first call was due", remedy="Nothing was measured; run it again.")
     console.print("Measuring.", markup=False, highlight=False)
     measure_run(folder)
     summary = summarise(folder)
@@ -127,13 +127,8 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
 
 
 def _kind(loaded: LoadedScenario) -> RunKind:
-    arms = loaded.scenario.arms.values()
-    google = [arm.endpoint is not None and arm.endpoint.google for arm in arms]
-    if any(google) and not all(google):
-        raise ScenarioError(
-            f"{loaded.path}: arms: some endpoints are Google's and some are not",
-            remedy="Compare like with like: give every arm `endpoint: google`, or none.",
-        )
+    # The loader refuses a scenario in which some endpoints are Google's and some are not.
+    google = [arm.endpoint is not None and arm.endpoint.google for arm in loaded.scenario.arms.values()]
     return RunKind.LIVE if all(google) else RunKind.REHEARSAL
 
 

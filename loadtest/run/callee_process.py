@@ -24,7 +24,7 @@ from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec, Lines, Utterance
 from loadtest.clock import RunClock
 from loadtest.record.codec import encode
-from loadtest.record.events import Answered, CallStarted, Event, Heard, LineEnded, LineStarted
+from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted
 from loadtest.record.layout import CallFolder
 from loadtest.scenario.load import LoadedScenario, load_scenario
 
@@ -103,6 +103,8 @@ class CalleeProcess:
         call_id = spec.call.call_id
 
         def progress(event: Event) -> None:
+            if isinstance(event, ChannelHealth) and event.late_frames:
+                _report({"report": "late", "frames": event.late_frames})
             if isinstance(event, REPORTED):
                 _report({"report": "event", "call_id": call_id, "event": encode(event)})
 

@@ -35,6 +35,8 @@ class FleetListener(Protocol):
 
     def process_lagged(self, process: str, lag_ms: float) -> None: ...
 
+    def process_late(self, process: str, frames: int) -> None: ...
+
 
 @dataclass(slots=True)
 class _Placed:
@@ -194,6 +196,8 @@ class Fleet:
                 self._listener.call_released(placed.spec, Outcome(report["outcome"]))
             case "finished":
                 process.unfinished.discard(report["call_id"])
+            case "late":
+                self._listener.process_late(process.name, int(report["frames"]))
             case "lag":
                 self._listener.process_lagged(process.name, float(report["lag_ms"]))
         async with self._settled:

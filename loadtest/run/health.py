@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class HealthSampler:
         self._active = calls_active
         self._planned = calls_planned
         self._lags: dict[str, float] = {}
+        self._late: Counter[str] = Counter()
         self._cpu_s: dict[int, float] = {}
         self._machine = psutil.cpu_times()
         self._stalled_us = _stalled_us()
@@ -47,6 +49,10 @@ class HealthSampler:
     def lagged(self, process: str, lag_ms: float) -> None:
         """An event loop was blocked; the next sample says so."""
         self._lags[process] = max(self._lags.get(process, 0.0), lag_ms)
+
+    def late(self, process: str, frames: int) -> None:
+        """Audio frames came late; the next sample says so."""
+        self._late[process] += frames
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -61,6 +67,7 @@ class HealthSampler:
         interval_s = max(now - self._last_s, 1e-3)
         self._last_s = now
         lags, self._lags = self._lags, {}
+        late, self._late = self._late, Counter()
         samples = []
         seen: dict[int, float] = {}
         for name, pids in {"tester": [os.getpid()], **self._groups()}.items():
@@ -77,6 +84,7 @@ class HealthSampler:
                     process=name,
                     cpu=used_s / interval_s,
                     loop_lag_ms=lags.get(name, 0.0),
+                    late_frames=late[name] if name.startswith("callee-") else None,
                     calls_active=self._active() if name == "tester" else None,
                     calls_planned=self._planned if name == "tester" else None,
                 )

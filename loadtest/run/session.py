@@ -113,6 +113,10 @@ class RunSession:
         if self._sampler is not None:
             self._sampler.lagged(process, lag_ms)
 
+    def process_late(self, process: str, frames: int) -> None:
+        if self._sampler is not None:
+            self._sampler.late(process, frames)
+
     # The stages.
 
     async def _warm_up(self) -> None:

@@ -48,7 +48,7 @@ class CalleeSpec(Model):
     patience_s: Distribution = Distribution(uniform=(4.0, 7.0))
     """Silence after a line until the callee re-prompts, per slot, the same for all arms."""
     reprompts: int = Field(default=2, ge=0, le=5)
-    """Re-prompts after one line before the callee goes on with the script."""
+    """Re-prompts after one line before the callee gives up, says goodbye and hangs up."""
     agent_finished_after_s: float = Field(default=1.2, gt=0.3, le=5)
     """Silence of the agent after which the callee takes the floor."""
     greeting_limit_s: float = Field(default=10.0, gt=0, le=60)

@@ -145,6 +145,15 @@ class Scenario(Model):
                 problems.append(
                     f"arms.{name}.agent: an external agent cannot reach the embedded stack: say `stack: external`"
                 )
+            if not arm.agent.external and self.stack == "external":
+                problems.append(
+                    f"arms.{name}.agent: with `stack: external` nothing is started: expected {{external, name: NAME}}"
+                )
+            if arm.endpoint is not None and arm.endpoint.profile is not None and self.stack == "external":
+                problems.append(
+                    f"arms.{name}.endpoint: with `stack: external` nothing is simulated: say `google`, `base_url` "
+                    "or nothing, as the agent is set up"
+                )
             if arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
                 problems.append(f"arms.{name}.agent: with several arms each command needs `name` for its dispatch")
         simulated = [n for n, arm in self.arms.items() if arm.endpoint is not None and not arm.endpoint.google]

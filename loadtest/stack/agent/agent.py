@@ -80,8 +80,8 @@ def endpoint_from(metadata: str) -> Endpoint:
             base_url=fields.get("base_url"),
             voice=fields.get("voice") or "Zephyr",
             probe_dir=fields.get("probe_dir"),
-            project=fields.get("project") or document.get("project") or "loadtest",
-            location=fields.get("location") or document.get("location") or "us-central1",
+            project=document.get("project") or os.environ.get("GOOGLE_CLOUD_PROJECT") or "loadtest",
+            location=document.get("location") or os.environ.get("GOOGLE_CLOUD_LOCATION") or "us-central1",
         )
     except MetadataError:
         raise

@@ -10,7 +10,11 @@ from loadtest.scenario.load import LoadedScenario, load_scenario
 from tests.unit.scenario.conftest import Spoil
 
 LIVEKIT = {"LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}
-EXTERNAL = "stack=external"
+EXTERNAL = (
+    "stack=external",
+    "arms.preview={model: model-a, agent: {external, name: a}}",
+    "arms.ga={model: model-a, agent: {external, name: b}}",
+)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
@@ -32,7 +36,7 @@ def refused(loaded: LoadedScenario, url: str) -> str:
 
 
 def test_an_unlisted_livekit_server_is_refused(spoil: Spoil) -> None:
-    loaded = load_scenario(spoil(), [EXTERNAL, "hosts=[livekit.example.org]"])
+    loaded = load_scenario(spoil(), [*EXTERNAL, "hosts=[livekit.example.org]"])
     check_hosts(loaded, {"LIVEKIT_URL": "wss://livekit.example.org:7880"})
     check_hosts(loaded, {"LIVEKIT_URL": "ws://127.0.0.1:7880"})
     assert "found other.example.org" in refused(loaded, "wss://other.example.org")
@@ -42,12 +46,12 @@ def test_an_unlisted_livekit_server_is_refused(spoil: Spoil) -> None:
 
 def test_livekit_cloud_needs_an_acknowledgement_besides(spoil: Spoil) -> None:
     hosts = "hosts=[mine.livekit.cloud]"
-    loaded = load_scenario(spoil(), [EXTERNAL, hosts])
+    loaded = load_scenario(spoil(), [*EXTERNAL, hosts])
     assert "acknowledge: [livekit-cloud-acceptable-use]" in refused(loaded, "wss://mine.livekit.cloud")
     assert "acknowledge" in refused(loaded, "wss://MINE.livekit.cloud.")
-    acknowledged = load_scenario(loaded.path, [EXTERNAL, hosts, "acknowledge=[livekit-cloud-acceptable-use]"])
+    acknowledged = load_scenario(loaded.path, [*EXTERNAL, hosts, "acknowledge=[livekit-cloud-acceptable-use]"])
     check_hosts(acknowledged, {"LIVEKIT_URL": "wss://mine.livekit.cloud"})
-    unlisted = load_scenario(loaded.path, [EXTERNAL, "acknowledge=[livekit-cloud-acceptable-use]"])
+    unlisted = load_scenario(loaded.path, [*EXTERNAL, "acknowledge=[livekit-cloud-acceptable-use]"])
     assert "listed in `hosts`" in refused(unlisted, "wss://mine.livekit.cloud")
 
 
@@ -102,7 +106,25 @@ def test_what_google_needs_comes_from_the_environment(spoil: Spoil) -> None:
 
 
 def test_an_external_stack_needs_url_and_keys(spoil: Spoil) -> None:
-    loaded = load_scenario(spoil(), [EXTERNAL])
+    loaded = load_scenario(spoil(), [*EXTERNAL])
     with pytest.raises(ScenarioError, match="LIVEKIT_URL"):
         check_environment(loaded, LIVEKIT)
     check_environment(loaded, {**LIVEKIT, "LIVEKIT_URL": "ws://127.0.0.1:7880"})
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [
+        "{model: model-a, agent: reference, endpoint: google}",
+        "{model: model-a, endpoint: {base_url: 'https://127.0.0.1:1'}}",
+    ],
+)
+def test_an_external_stack_starts_no_agent(spoil: Spoil, arm: str) -> None:
+    with pytest.raises(ScenarioError, match="nothing is started"):
+        load_scenario(spoil(), ["stack=external", f"arms={{ga: {arm}}}"])
+
+
+def test_an_external_stack_simulates_no_endpoint(spoil: Spoil) -> None:
+    arm = "arms={ga: {model: model-a, agent: {external, name: a}, endpoint: {profile: endpoint.yaml}}}"
+    with pytest.raises(ScenarioError, match="nothing is simulated"):
+        load_scenario(spoil(), ["stack=external", arm])
