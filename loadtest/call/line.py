@@ -30,7 +30,7 @@ from loadtest.record.events import ChannelHealth, ChannelStep, Event, RecordingS
 __all__ = ["EventSink", "TelephoneLine"]
 
 SEND_EVERY_S = 0.04
-LEAD_S = 0.12
+LEAD_S = 0.2
 """Audio kept ahead of the clock in the source queue; an event loop that is late by less loses nothing."""
 RECEIVE_FRAME_MS = 20
 BEHIND_S = 1.6
@@ -53,7 +53,7 @@ class TelephoneLine:
     """One call's audio. `start` at the answer; `close` flushes the recording."""
 
     def __init__(self, *, recorder: Recorder, clock: RunClock, emit: EventSink) -> None:
-        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=400)
+        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=600)
         self._recorder = recorder
         self._clock = clock
         self._emit = emit

@@ -34,8 +34,11 @@ class Machine:
     """How busy the machine was that carried tester and embedded stack. Empty where the agents run elsewhere."""
 
     ends_s: tuple[float, ...] = ()
-    busy: tuple[tuple[Span, float], ...] = ()
-    """Share of all cores in use."""
+    spans: tuple[Span, ...] = ()
+    busy: tuple[float, ...] = ()
+    """By span: share of all cores in use."""
+    stalled: tuple[float, ...] = ()
+    """By span: share of it in which some task waited for a core; empty where the kernel does not tell."""
     simulator_lags: tuple[Disturbance, ...] = ()
 
     @classmethod
@@ -45,22 +48,32 @@ class Machine:
         machine = [s for s in listed if s.process == MACHINE]
         return cls(
             ends_s=tuple(s.t_s for s in machine),
-            busy=tuple((Span(s.t_s - s.interval_s, s.t_s), s.cpu / cores) for s in machine),
+            spans=tuple(Span(s.t_s - s.interval_s, s.t_s) for s in machine),
+            busy=tuple(s.cpu / cores for s in machine),
+            stalled=tuple(s.cpu_stall for s in machine if s.cpu_stall is not None),
             simulator_lags=tuple(
                 Disturbance(Span(s.t_s - s.interval_s, s.t_s), "simulator_lag", s.loop_lag_ms)
                 for s in listed
-                if s.process == SIMULATOR and s.loop_lag_ms is not None and s.loop_lag_ms > limits.loop_lag_ms
+                if s.process == SIMULATOR and s.loop_lag_ms is not None and s.loop_lag_ms > limits.frame_gap_ms
             ),
         )
 
-    def share(self, span: Span) -> float:
+    def busy_share(self, span: Span) -> float:
         """Mean share of the cores in use over a stretch; 0 where nothing is known."""
+        return self._mean(self.busy, span)
+
+    def stalled_share(self, span: Span) -> float:
+        """Share of a stretch in which some task waited for a core; 0 where nothing is known."""
+        return self._mean(self.stalled, span) if len(self.stalled) == len(self.spans) else 0.0
+
+    def _mean(self, values: Sequence[float], span: Span) -> float:
         weighted = seconds = 0.0
-        for sample, share in self.busy[bisect_right(self.ends_s, span.start_s) :]:
+        for i in range(bisect_right(self.ends_s, span.start_s), len(self.spans)):
+            sample = self.spans[i]
             if sample.start_s >= span.end_s:
                 break
             shared_s = min(sample.end_s, span.end_s) - max(sample.start_s, span.start_s)
-            weighted, seconds = weighted + share * shared_s, seconds + shared_s
+            weighted, seconds = weighted + values[i] * shared_s, seconds + shared_s
         return weighted / seconds if seconds > 0 else 0.0
 
 
@@ -132,6 +145,7 @@ def lateness(span: Span, late: Sequence[Disturbance], machine: Machine, limits: 
     for disturbance in late:
         if disturbance.span.meets(span.start_s, span.end_s):
             worst[disturbance.what] = max(worst.get(disturbance.what, 0.0), disturbance.ms)
-    share = machine.share(span)
-    busy = (f"cpu {share:.0%}",) if share > limits.cpu_share else ()
-    return (*(f"{what} {ms:.0f} ms" for what, ms in sorted(worst.items())), *busy)
+    busy, stalled = machine.busy_share(span), machine.stalled_share(span)
+    crowded = [f"cpu {busy:.0%}"] if busy > limits.cpu_share else []
+    crowded += [f"cpu_stall {stalled:.0%}"] if stalled > limits.cpu_stall else []
+    return (*(f"{what} {ms:.0f} ms" for what, ms in sorted(worst.items())), *crowded)

@@ -43,12 +43,14 @@ class Arrivals(Model):
 class ValidityLimits(Model):
     """When the tester calls its own figures invalid. docs/measurement.md explains each limit."""
 
-    loop_lag_ms: float = Field(default=80.0, gt=0)
+    loop_lag_ms: float = Field(default=150.0, gt=0)
     """A turn is invalid if its callee's event loop was blocked longer than this."""
     frame_gap_ms: float = Field(default=120.0, gt=0)
     """... or if audio from or to the line was later than this."""
     cpu_share: float = Field(default=0.9, gt=0, le=1)
     """... or, on the embedded stack, if the machine was busier than this while it lasted."""
+    cpu_stall: float = Field(default=0.4, gt=0, le=1)
+    """... or if for more than this share of it some task of the machine had to wait for a core."""
     dial_late_ms: float = Field(default=1000.0, gt=0)
     """A call dialled later than this after it was due is flagged late."""
     valid_share: float = Field(default=0.95, gt=0, le=1)

@@ -54,7 +54,9 @@ script: script.yaml
 
 def scenario(**changes: Any) -> Scenario:
     """reply_limit_s 10, mid_reply_limit_s 1, agent_finished_after_s 1.2, unless changed."""
-    arm = {"model": "m", "endpoint": {"profile": "p.yaml"}}
+    arm: dict[str, Any] = {"model": "m", "endpoint": {"profile": "p.yaml"}}
+    if changes.get("stack") == "external":
+        arm = {"model": "m", "agent": {"external": True, "name": "theirs"}}
     return Scenario.model_validate(
         {
             "version": 1,

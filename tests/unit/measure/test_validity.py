@@ -56,7 +56,7 @@ def test_the_report_of_a_blocked_loop_does_not_spill_into_the_next_turn() -> Non
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        (LoopLag(t=ANSWER_S + 12, lag_ms=81), "loop_lag 81 ms"),
+        (LoopLag(t=ANSWER_S + 12, lag_ms=151), "loop_lag 151 ms"),
         (ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=-130), "agent_step 130 ms"),
         (
             ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=121, residual_ms=0, late_frames=1),
@@ -99,14 +99,15 @@ def test_lateness_in_a_re_prompt_is_its_script_turns_too() -> None:
     assert list(invalid(call.add(LoopLag(t=ANSWER_S + 11, lag_ms=500)))) == [0, 1]
 
 
-def machine(share: float, start: float, end: float, cores: int = 2) -> Machine:
-    """The machine at this share between the two times, at 0.5 elsewhere; a sample a second."""
+def machine(share: float, start: float, end: float, cores: int = 2, stalled: float | None = None) -> Machine:
+    """The machine at this share between the two times, at 0.5 elsewhere; a sample a second. Likewise stalled, at 0.2."""
     samples = [
         HealthSample(
             t_s=ANSWER_S + second + 1,
             interval_s=1.0,
             process="machine",
             cpu=cores * (share if start <= second < end else 0.5),
+            cpu_stall=None if stalled is None else stalled if start <= second < end else 0.2,
         )
         for second in range(-5, 30)
     ]
@@ -120,11 +121,17 @@ def test_a_machine_busier_than_the_limit_while_the_turn_lasts() -> None:
     assert invalid(three_turns(), machine(0.85, 0, 25)) == {}
 
 
+def test_a_machine_on_which_tasks_wait_for_cores_that_are_not_all_busy_on_average() -> None:
+    assert invalid(three_turns(), machine(0.6, 9, 16, stalled=0.45)) == {1: "cpu_stall 45%"}
+    assert invalid(three_turns(), machine(0.6, 9, 16, stalled=0.35)) == {}
+    assert invalid(three_turns(), machine(0.6, 9, 16, stalled=None)) == {}
+
+
 def test_load_is_a_mean_over_time() -> None:
     busy = machine(1.0, 10, 12)
-    assert busy.share(Span(ANSWER_S + 10, ANSWER_S + 14)) == pytest.approx(0.75)
-    assert busy.share(Span(ANSWER_S + 11.5, ANSWER_S + 12.5)) == pytest.approx(0.75)
-    assert Machine().share(Span(0, 1)) == 0
+    assert busy.busy_share(Span(ANSWER_S + 10, ANSWER_S + 14)) == pytest.approx(0.75)
+    assert busy.busy_share(Span(ANSWER_S + 11.5, ANSWER_S + 12.5)) == pytest.approx(0.75)
+    assert Machine().busy_share(Span(0, 1)) == 0
 
 
 def test_a_simulator_that_was_late_is_the_testers_fault() -> None:
