@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).parents[2]
 AUDIO = REPOSITORY / "scenarios" / "audio"
 AGENTS = Path(__file__).parent / "agents"
 TAG = "LOADTEST_E2E_RUN"
-"""In the environment of every process of a run, however it was started: nothing with it may outlive the run."""
+"""In the environment of a run, by which its processes are known."""
 # Whether the machine is busy is no subject of these tests, unless one says so.
 INDULGENT = {"cpu_share": 1.0, "loop_lag_ms": 60_000, "frame_gap_ms": 60_000, "dial_late_ms": 60_000}
 
@@ -186,15 +186,20 @@ class LiveRun:
         return RunFolder(found[0]) if found else None
 
     def processes(self) -> list[psutil.Process]:
-        """Living processes of the run, the tester included."""
+        """Living processes of the run, the tester included: those with its tag, or that write into its folder."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(TAG) == self._tag and process.status() != psutil.STATUS_ZOMBIE:
+                if process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
                 continue
         return found
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        # livekit-server is not given our environment, but logs into the run's folder.
+        ours = process.environ().get(TAG) == self._tag
+        return ours or Path(f"/proc/{process.pid}/fd/2").readlink().is_relative_to(self._where)
 
     def process_of(self, *words: str) -> psutil.Process:
         """The oldest process of the run whose command line has these words, guards aside."""
@@ -217,18 +222,18 @@ class LiveRun:
             assert time.monotonic() < deadline, f"never saw {what}\n{self.said()}"
             time.sleep(0.02)
 
-    def wait_for_events(self, enough: Callable[[Sequence[Event]], bool], what: str) -> str:
-        """The id of the first call whose events so far are enough."""
-
-        def look() -> str | None:
-            if self.folder is None:
-                return None
-            for events in sorted(self.folder.path.glob("calls/*/events.jsonl")):
-                if enough(read_events(events).events):
-                    return events.parent.name
+    def call_with(self, enough: Callable[[Sequence[Event]], bool]) -> str | None:
+        """The id of the first call whose events so far are enough, if there is one yet."""
+        if self.folder is None:
             return None
+        for events in sorted(self.folder.path.glob("calls/*/events.jsonl")):
+            if enough(read_events(events).events):
+                return events.parent.name
+        return None
 
-        return self.wait_for(look, what)
+    def wait_for_call(self, enough: Callable[[Sequence[Event]], bool], what: str) -> str:
+        """The id of the first call whose events so far are enough."""
+        return self.wait_for(lambda: self.call_with(enough), what)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

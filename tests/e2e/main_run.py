@@ -49,10 +49,10 @@ def main_run(folder: Path) -> MainRun:
         },
         lines=LINES,
         blocks=3,
-        arrivals=[{"rate_per_minute": 7.5}],
+        arrivals=[{"rate_per_minute": 8.5}],
     )
     with LiveRun(file, "--json") as tester:
-        tester.wait_for_events(happened(Answered), "an answered call")
+        tester.wait_for_call(happened(Answered), "an answered call")
         environments = [process.environ() for process in tester.processes()]
         names = ("LIVEKIT_API_SECRET", "GOOGLE_API_KEY")
         secrets = {env[name] for env in environments for name in names if name in env}

@@ -23,7 +23,13 @@ from livekit.agents import AgentServer, JobContext, JobExecutorType, cli
 
 SPEECH = Path(__file__).parents[3] / "scenarios" / "audio" / "what-is-it-about.wav"
 server = AgentServer(
-    port=0, num_idle_processes=0, load_fnc=lambda: 0.0, job_executor_type=JobExecutorType.THREAD, drain_timeout=0
+    port=0,
+    num_idle_processes=0,
+    load_fnc=lambda: 0.0,
+    job_executor_type=JobExecutorType.THREAD,
+    drain_timeout=0,
+    shutdown_process_timeout=1,
+    session_end_timeout=1,
 )
 shy_calls = itertools.count()
 
@@ -54,7 +60,7 @@ async def entrypoint(ctx: JobContext) -> None:
     while True:
         await source.capture_frame(speech())
         await source.wait_for_playout()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.5)
         if mood == "leaves":
             ctx.shutdown("had enough")
             return
