@@ -151,21 +151,28 @@ class Call:
             self._emit(Dispatched(t=clock.now(), agent_name=self._spec.agent_name))
         await room.join(line.source)
         background.append(asyncio.create_task(self._inbox.ping(room.send)))
-        await room.set_status(SipStatus.RINGING)
         self._emit(Ringing(t=clock.now()))
+        background.append(asyncio.create_task(self._announce(SipStatus.RINGING)))
         await asyncio.wait([self._end], timeout=call.ring_s)
         if self._end.done():
             return self._end.result()
         if call.pickup is not Pickup.ANSWER:
             return _End(_NOT_PICKED_UP[call.pickup], EndCause.CALLEE_HANGUP)
         line.start()
-        await room.set_status(SipStatus.ACTIVE)
         self._emit(Answered(t=clock.now()))
+        background.append(asyncio.create_task(self._announce(SipStatus.ACTIVE)))
         self._conversation = Conversation(
             line, self._habits(), self._at.lines, clock=clock, emit=self._emit, agent_is_there=self._agent_is_there
         )
         background.append(asyncio.create_task(self._converse(self._conversation)))
         return await self._end
+
+    async def _announce(self, status: str) -> None:
+        """Set the call's status. Nothing waits for it: the server's word that it did so can be seconds late."""
+        try:
+            await self._room.set_status(status)
+        except DialError as e:
+            self._finish(self._failed(e, Outcome.DIAL_ERROR))
 
     async def _converse(self, conversation: Conversation) -> None:
         try:

@@ -33,6 +33,8 @@ __all__ = ["lines_of", "main"]
 REPORTED = (CallStarted, Answered, LineStarted, LineEnded, Heard)
 """What the live view is made of."""
 ORPHAN_LIMIT_S = 3.0
+QUICK = {"agent_finished_after_s": 0.5, "reprompts": 0}
+"""A warm-up call only has to bring every part into motion."""
 
 
 def lines_of(loaded: LoadedScenario) -> Lines:
@@ -95,8 +97,8 @@ class CalleeProcess:
             server=self._server,
             client=self._client,
             clock=RunClock(command["origin"]),
-            lines=Lines(self._lines.script[:1], self._lines.reprompts[:1], None) if spec.warmup else self._lines,
-            callee=self._loaded.scenario.callee,
+            lines=_shortest(self._lines) if spec.warmup else self._lines,
+            callee=self._loaded.scenario.callee.model_copy(update=QUICK if spec.warmup else {}),
             process=self._begin.process,
             probe_dir=self._begin.probe_dir,
         )
@@ -114,6 +116,10 @@ class CalleeProcess:
         _report({"report": "released", "call_id": call_id, "outcome": outcome.value})
         await call.finish()
         _report({"report": "finished", "call_id": call_id})
+
+
+def _shortest(lines: Lines) -> Lines:
+    return Lines((min(lines.script, key=lambda line: len(line.samples)),), (), None)
 
 
 def _report(report: Mapping[str, Any]) -> None:
