@@ -100,7 +100,7 @@ def test_lateness_in_a_re_prompt_is_its_script_turns_too() -> None:
 
 
 def machine(share: float, start: float, end: float, cores: int = 2, stalled: float | None = None) -> Machine:
-    """The machine at this share between the two times, at 0.5 elsewhere; a sample a second. Likewise stalled, at 0.2."""
+    """The machine at this share between the two times, at 0.5 elsewhere; a sample a second. So stalled, at 0.2."""
     samples = [
         HealthSample(
             t_s=ANSWER_S + second + 1,
