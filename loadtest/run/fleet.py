@@ -54,6 +54,8 @@ class _Process:
     calls: dict[str, _Placed] = field(default_factory=dict)  # not yet released
     unfinished: set[str] = field(default_factory=set)
     reader: asyncio.Task[None] | None = None
+    killed: bool = False
+    """By us: its end is no error of its own."""
 
     def tell(self, command: Mapping[str, Any]) -> None:
         assert self.handle.stdin is not None
@@ -155,6 +157,7 @@ class Fleet:
             try:
                 await asyncio.wait_for(process.handle.wait(), 0.0 if at_once else STOP_LIMIT_S)
             except TimeoutError:
+                process.killed = True
                 process.handle.kill()
                 await process.handle.wait()
             if process.reader is not None:
@@ -204,15 +207,19 @@ class Fleet:
             self._settled.notify_all()
 
     async def _bury(self, process: _Process) -> None:
-        """Give the calls of a process that died their outcome, in its stead."""
+        """Give the calls of a process that died, or was killed, their outcome in its stead."""
+        outcome = Outcome.ABORTED if process.killed else Outcome.TESTER_ERROR
         for placed in process.calls.values():
             with EventWriter(placed.folder.events) as events:
                 events.write("")  # ends a line that the process may have been writing
                 at = RunClock(placed.origin).now()
-                message = f"{process.name} died (exit code {process.handle.returncode})"
-                events.add(CallFailed(t=at, error="ProcessDied", message=message))
-                events.add(Ended(t=at, outcome=Outcome.TESTER_ERROR, cause=EndCause.TESTER, reason=message))
-            self._listener.call_released(placed.spec, Outcome.TESTER_ERROR)
+                if process.killed:
+                    reason = "stopped at once"
+                else:
+                    reason = f"{process.name} died (exit code {process.handle.returncode})"
+                    events.add(CallFailed(t=at, error="ProcessDied", message=reason))
+                events.add(Ended(t=at, outcome=outcome, cause=EndCause.TESTER, reason=reason))
+            self._listener.call_released(placed.spec, outcome)
         process.calls.clear()
         process.unfinished.clear()
         async with self._settled:

@@ -1,0 +1,76 @@
+"""What becomes of the calls of a callee process that ends before they do."""
+
+from __future__ import annotations
+
+import sys
+from asyncio.subprocess import create_subprocess_exec
+from pathlib import Path
+
+import pytest
+
+from loadtest.call.spec import CallSpec
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.events import Ended, Event, Outcome
+from loadtest.record.layout import CallFolder
+from loadtest.record.reader import read_events
+from loadtest.run.fleet import Fleet, _Placed, _Process
+from loadtest.scenario.callee import Pickup
+
+CALL = PlannedCall(
+    call_id="0000-ga",
+    slot=0,
+    block=0,
+    pair=0,
+    arm="ga",
+    due_s=0.0,
+    script="script.yaml",
+    line_hashes=(),
+    number="12005550100",
+    ring_s=1.0,
+    pickup=Pickup.ANSWER,
+    patience_s=5.0,
+    seed=1,
+)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.released: list[Outcome] = []
+
+    def call_event(self, call: CallSpec, event: Event) -> None:
+        raise AssertionError
+
+    def call_released(self, call: CallSpec, outcome: Outcome) -> None:
+        self.released.append(outcome)
+
+    def process_lagged(self, process: str, lag_ms: float) -> None:
+        raise AssertionError
+
+    def process_late(self, process: str, frames: int) -> None: ...
+
+    def process_late(self, process: str, frames: int) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(("killed", "outcome"), [(False, Outcome.TESTER_ERROR), (True, Outcome.ABORTED)])
+async def test_a_process_that_died_is_an_error_and_one_that_was_stopped_is_not(
+    tmp_path: Path, killed: bool, outcome: Outcome
+) -> None:
+    listener = Listener()
+    fleet = Fleet(listener, tmp_path)
+    folder = CallFolder(tmp_path / "0000-ga")
+    folder.path.mkdir()
+    folder.events.write_text('{"type":"ringing","t":1.0}\n{"type":"answ')  # in mid-line
+    handle = await create_subprocess_exec(sys.executable, "-c", "")
+    await handle.wait()
+    process = _Process("callee-0", handle, tmp_path / "callee-0.log", killed=killed)
+    spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
+    process.calls["0000-ga"] = _Placed(spec, folder, 0.0)
+
+    await fleet._bury(process)
+
+    read = read_events(folder.events)
+    assert [event.outcome for event in read.events if isinstance(event, Ended)] == [outcome]
+    assert (read.unreadable, read.torn) == (1, False)
+    assert listener.released == [outcome]
+    assert fleet.active == 0
