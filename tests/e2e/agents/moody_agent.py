@@ -45,6 +45,7 @@ def speech() -> rtc.AudioFrame:
 async def entrypoint(ctx: JobContext) -> None:
     mood = json.loads(ctx.job.metadata)["mood"]
     if mood == "never" or (mood == "shy" and next(shy_calls) > 0):
+        ctx.shutdown("not in the mood")
         return
     await ctx.connect()
     callee = await ctx.wait_for_participant(kind=rtc.ParticipantKind.PARTICIPANT_KIND_SIP)
