@@ -178,7 +178,7 @@ def test_a_stopped_callee_process_invalidates_the_turns_in_progress_and_no_other
         lines=("yes-please", "how-much"),
         blocks=2,
         arrivals=[{"rate_per_minute": 20}],
-        validity={"cpu_share": 1.0, "loop_lag_ms": 500, "frame_gap_ms": 500, "dial_late_ms": 60_000},
+        validity={"cpu_share": 1.0, "cpu_stall": 1.0, "loop_lag_ms": 500, "frame_gap_ms": 500, "dial_late_ms": 60_000},
     )
     with LiveRun(file) as live:
         call_id = live.wait_for_call(mid_reply, "a reply")
