@@ -33,10 +33,16 @@ def kill(*words: str) -> Callable[[LiveRun], None]:
     return lambda live: live.process_of(*words).kill()
 
 
+def kill_the_tester(live: LiveRun) -> None:
+    for words in ("loadtest.stack.gemini", "agent.py", "loadtest.run.callee_process", str(find_server().path)):
+        live.process_of(words)  # it is there, and would be found if it stayed
+    live.process.kill()
+
+
 DISASTERS: dict[str, Callable[[LiveRun], None]] = {
     "ctrl-c": ctrl_c,
     "ctrl-c twice": ctrl_c_twice,
-    "kill -9": lambda live: live.process.kill(),
+    "kill -9": kill_the_tester,
     "server": lambda live: live.process_of(str(find_server().path)).kill(),
     "simulator": kill("loadtest.stack.gemini"),
     "agent": kill("moody_agent.py"),

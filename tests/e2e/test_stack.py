@@ -6,10 +6,9 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -30,19 +29,6 @@ PROFILE = {
     "end_of_speech_silence_ms": 500,
     "faults": [],
 }
-# What a run is to its stack; prints the pids of all that it started once that is up.
-STARTER = """
-import asyncio, sys
-from pathlib import Path
-import psutil
-from tests.e2e.test_stack import reference_spec
-from loadtest.stack.embedded import EmbeddedStack
-async def main():
-    async with EmbeddedStack(reference_spec(Path(sys.argv[1]))):
-        print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
-        await asyncio.sleep(600)
-asyncio.run(main())
-"""
 
 
 def arm(name: str, *command: str, agent_name: str | None = None, **env: str) -> ArmSpec:
@@ -70,13 +56,6 @@ def reference_spec(folder: Path) -> EmbeddedStackSpec:
 
 def script(text: str) -> tuple[str, ...]:
     return (sys.executable, "-c", text)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"never {what}"
-        time.sleep(0.02)
 
 
 def living(pids: Iterable[int]) -> list[int]:
@@ -191,16 +170,6 @@ async def test_a_stop_is_no_failure(tmp_path: Path) -> None:
         done, _ = await asyncio.wait({watch}, timeout=0)
         assert not done
         watch.cancel()
-
-
-def test_a_stack_whose_run_is_killed_leaves_nothing(tmp_path: Path) -> None:
-    command = [*script(STARTER), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        pids = [int(pid) for pid in run.stdout.readline().split()]
-        assert len(living(pids)) >= 9  # three services, each under two guards
-        run.kill()
-    until(lambda: not living(pids), "gone")
 
 
 # Registers as the environment says; it knows nothing of loadtest.

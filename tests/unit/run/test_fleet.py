@@ -46,8 +46,6 @@ class Listener:
     def process_lagged(self, process: str, lag_ms: float) -> None:
         raise AssertionError
 
-    def process_late(self, process: str, frames: int) -> None: ...
-
     def process_late(self, process: str, frames: int) -> None:
         raise AssertionError
 
