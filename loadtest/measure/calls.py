@@ -21,6 +21,7 @@ from loadtest.record.events import (
     RoomCreated,
     TrackSubscribed,
 )
+from loadtest_probe import wire
 
 __all__ = ["call_row", "greeting_s", "outcome"]
 
@@ -39,7 +40,16 @@ def outcome(record: CallRecord) -> tuple[Outcome, str]:
         return Outcome.ABORTED, "the tester was killed"
     if record.recorded is not None and ended.outcome in {Outcome.COMPLETED, Outcome.AGENT_SILENT}:
         return Outcome.COMPLETED if record.speech else Outcome.AGENT_SILENT, ended.reason
+    if ended.outcome is Outcome.AGENT_LEFT and not record.speech and _never_connected(record):
+        return Outcome.AGENT_SILENT, "its endpoint refused it"
     return ended.outcome, ended.reason
+
+
+def _never_connected(record: CallRecord) -> bool:
+    """The agent was refused by its endpoint and never got a connection: it left because it could not speak."""
+    messages = [note.message for note in record.probe.notes]
+    refused = any(isinstance(message, wire.Refused) for message in messages)
+    return refused and not any(isinstance(message, wire.Connected) for message in messages)
 
 
 def greeting_s(record: CallRecord) -> float | None:

@@ -97,7 +97,9 @@ class EmbeddedStack:
                 probe_dir=spec.probe_dir,
                 base_url=self.base_url,
             )
-            self._services.append(await start_worker(worker, server=self.server, env=env, logs_dir=spec.logs_dir))
+            self._services.append(
+                await start_worker(worker, server=self.server, env=env, logs_dir=spec.logs_dir, remove=private)
+            )
 
         await _all([simulator, *map(start_agent, workers)])
 

@@ -19,6 +19,7 @@ import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -31,15 +32,14 @@ __all__ = ["descendants", "main"]
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-USAGE = "usage: python -m loadtest.stack.guard [--grace SECONDS] -- COMMAND [ARGUMENT...]"
+USAGE = "usage: python -m loadtest.stack.guard [--grace SECONDS] [--remove FOLDER] -- COMMAND [ARGUMENT...]"
 
 
 def main(argv: list[str]) -> int:
-    """Guard the command in argv. Returns its exit code once nothing of it is left."""
-    grace_s = 5.0
-    if argv[:1] == ["--grace"] and len(argv) > 1:
-        grace_s = float(argv[1])
-        argv = argv[2:]
+    """Guard the command in argv. Returns its exit code once nothing of it, nor the folder to remove, is left."""
+    options = {"--grace": "5", "--remove": ""}
+    while argv[:1] and argv[0] in options and len(argv) > 1:
+        options[argv[0]], argv = argv[1], argv[2:]
     if argv[:1] != ["--"] or len(argv) < 2:
         sys.stderr.write(USAGE + "\n")
         return 2
@@ -48,13 +48,16 @@ def main(argv: list[str]) -> int:
 
     def inner() -> int:
         os.close(outer_end)
-        return _guard(lifeline, lambda: _execute(command), lambda child: _stop(child, grace_s))
+        return _guard(lifeline, lambda: _execute(command), lambda child: _stop(child, float(options["--grace"])))
 
     def stop_inner(child: int) -> int:
         os.close(outer_end)
         return _wait(child)
 
-    return _guard(sys.stdin.fileno(), inner, stop_inner)
+    code = _guard(sys.stdin.fileno(), inner, stop_inner)
+    if options["--remove"]:
+        shutil.rmtree(options["--remove"], ignore_errors=True)
+    return code
 
 
 def descendants(ancestor: int) -> list[int]:

@@ -36,16 +36,25 @@ class Service:
 
     @classmethod
     async def start(
-        cls, name: str, command: Sequence[str], *, env: Mapping[str, str], log_path: Path, grace_s: float = 5.0
+        cls,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        log_path: Path,
+        grace_s: float = 5.0,
+        remove: Path | None = None,
     ) -> Service:
         """Start `command` under the guard, with exactly the environment `env`.
 
-        grace_s: seconds between the request to stop (SIGTERM) and SIGKILL. The log is appended to.
+        grace_s: seconds between the request to stop (SIGTERM) and SIGKILL. The log is appended to. remove: a folder
+        that the guard removes when all is over, so that it goes even if this process is killed.
         """
+        options = ["--grace", str(grace_s), *(["--remove", str(remove)] if remove is not None else [])]
         with log_path.open("ab") as log:
             guard = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "loadtest.stack.guard", "--grace", str(grace_s), "--", *command),
+                *("-m", "loadtest.stack.guard", *options, "--", *command),
                 env=dict(env),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,

@@ -124,11 +124,21 @@ def agent_environment(
     return env | dict(worker.env)
 
 
-async def start_worker(worker: Worker, *, server: LiveKitServer, env: Mapping[str, str], logs_dir: Path) -> Service:
-    """Start a worker and return when it has registered. Raises StackError, with the end of its log, when it doesn't."""
+async def start_worker(
+    worker: Worker, *, server: LiveKitServer, env: Mapping[str, str], logs_dir: Path, remove: Path
+) -> Service:
+    """Start a worker and return when it has registered. Raises StackError, with the end of its log, when it doesn't.
+
+    remove: the stack's private folder, which is to go with the worker.
+    """
     log_name = re.sub(r"[^\w.-]+", "_", worker.title)
     service = await Service.start(
-        worker.title, worker.command, env=env, log_path=logs_dir / f"{log_name}.log", grace_s=GRACE_S
+        worker.title,
+        worker.command,
+        env=env,
+        log_path=logs_dir / f"{log_name}.log",
+        grace_s=GRACE_S,
+        remove=remove,
     )
     registration = asyncio.create_task(server.wait_for_worker(worker.agent_name, timeout_s=REGISTRATION_TIMEOUT_S))
     try:

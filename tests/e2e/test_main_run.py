@@ -56,7 +56,7 @@ def script_turns(run: Results, arm: str | None = None) -> list[Row]:
 def test_every_planned_call_has_one_row_and_its_outcome(run: Results) -> None:
     assert [row["call_id"] for row in run.table("calls")] == run.plan()
     refused = {call_in(run, 2, "preview"), call_in(run, 2, "ga")}
-    expected = {call_id: "agent_left" if call_id in refused else "completed" for call_id in run.plan()}
+    expected = {call_id: "agent_silent" if call_id in refused else "completed" for call_id in run.plan()}
     assert run.outcomes() == expected
 
 

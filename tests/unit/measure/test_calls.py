@@ -10,6 +10,7 @@ from loadtest.measure.validity import Machine
 from loadtest.record.events import Dropped, EndCause, Outcome
 from loadtest.record.reader import CallEvents
 from loadtest.record.tables import TABLES
+from loadtest_probe import wire
 from tests.unit.measure.build import ANSWER_S, Conversation, plain_call, planned, scenario
 
 
@@ -36,6 +37,14 @@ def test_the_recording_decides_whether_the_agent_was_silent(believed: Outcome) -
 @pytest.mark.parametrize("outcome", [Outcome.AGENT_LEFT, Outcome.AGENT_NO_SHOW, Outcome.NO_ANSWER, Outcome.DIAL_ERROR])
 def test_other_outcomes_stay(outcome: Outcome) -> None:
     assert Conversation().hangs_up(3, outcome=outcome).rows().calls[0]["outcome"] == outcome.value
+
+
+def test_an_agent_that_left_because_its_endpoint_refused_it_was_silent() -> None:
+    refused = wire.Refused(n=1, http_status=503, code=None, reason="unavailable")
+    left = Conversation().probe(-1, refused).hangs_up(3, outcome=Outcome.AGENT_LEFT)
+    connected_once = Conversation().connects(-2).probe(-1, refused).hangs_up(3, outcome=Outcome.AGENT_LEFT)
+    assert left.rows().calls[0]["outcome"] == "agent_silent"
+    assert connected_once.rows().calls[0]["outcome"] == "agent_left"
 
 
 def test_no_greeting_before_the_first_line_is_no_greeting() -> None:

@@ -133,6 +133,19 @@ def test_the_inner_guard_killed(guard: subprocess.Popen[bytes], tmp_path: Path) 
     assert not any(map(alive, pids))
 
 
+def test_the_folder_goes_with_the_command_also_when_the_starter_is_killed(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "certificate").touch()
+    guard = [sys.executable, "-m", "loadtest.stack.guard", "--remove", str(private), "--", "sleep", "600"]
+    with subprocess.Popen([sys.executable, "-c", STARTER, *guard], stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        starter.stdout.readline()
+        assert private.exists()
+        starter.kill()
+    until(lambda: not private.exists(), "removed")
+
+
 @pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
 def test_the_starter_killed(tmp_path: Path, group: bool) -> None:
     command = [sys.executable, "-c", STARTER, *guarded(tmp_path, "stays", 0.5)]
