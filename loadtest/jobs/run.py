@@ -10,12 +10,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from loadtest.clock import utc_now
 from loadtest.errors import ExitCode, InterruptedRunError, LoadtestError, RecordError
-from loadtest.measure.run import measure_run
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
@@ -23,13 +23,13 @@ from loadtest.record.layout import RunFolder
 from loadtest.record.plan_io import write_plan
 from loadtest.record.run_json import RunInfo, RunKind, RunState, host, versions
 from loadtest.record.writer import write_atomically
-from loadtest.report.summary import Summary, exit_code, summarise, write_summary
-from loadtest.run.progress import progress_for
-from loadtest.run.session import RunSession
 from loadtest.scenario.arms import Arm
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
 from loadtest.stack.install import find_server
+
+if TYPE_CHECKING:
+    from loadtest.report.view import Summary
 
 __all__ = ["Finished", "run_and_measure"]
 
@@ -67,6 +67,10 @@ def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, 
         if failure is not None:
             raise failure
         raise InterruptedRunError("stopped before the first call was due", remedy="Nothing was measured; run it again.")
+    # Not before: a scenario that cannot be run is refused at once, and statistics take seconds to import.
+    from loadtest.measure.run import measure_run
+    from loadtest.report.summary import exit_code, summarise, write_summary
+
     console.print("Measuring.", markup=False, highlight=False)
     measure_run(folder)
     summary = summarise(folder)
@@ -80,6 +84,9 @@ def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, 
 async def _run(
     loaded: LoadedScenario, plan: tuple[PlannedCall, ...], folder: RunFolder, info: RunInfo, console: Console
 ) -> RunInfo:
+    from loadtest.run.progress import progress_for
+    from loadtest.run.session import RunSession
+
     session = RunSession(loaded, plan, folder, info, progress_for(console))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
