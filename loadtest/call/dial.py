@@ -270,5 +270,9 @@ class Call:
             self._end.set_result(end)
 
     def _emit(self, event: Event) -> None:
-        self._events.add(event)
+        try:
+            self._events.add(event)
+        except RecordError as e:
+            # Nothing more can be told here; callers are often callbacks of the SDK, which would swallow the error.
+            self._finish(_End(Outcome.TESTER_ERROR, EndCause.TESTER, e.message))
         self._progress(event)

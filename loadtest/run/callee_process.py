@@ -23,8 +23,9 @@ from loadtest.call.lag import watch_loop
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec, Lines, Utterance
 from loadtest.clock import RunClock
+from loadtest.errors import RecordError
 from loadtest.record.codec import encode
-from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted
+from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.scenario.load import LoadedScenario, load_scenario
 
@@ -110,11 +111,22 @@ class CalleeProcess:
             if isinstance(event, REPORTED):
                 _report({"report": "event", "call_id": call_id, "event": encode(event)})
 
-        call = self._calls[call_id] = Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
+        try:
+            call = Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
+        except RecordError as e:
+            # Its folder cannot tell of it, and the tester waits for the end of every call.
+            sys.stderr.write(f"{call_id}: {e}\n")
+            _report({"report": "released", "call_id": call_id, "outcome": Outcome.TESTER_ERROR.value})
+            _report({"report": "finished", "call_id": call_id})
+            return
+        self._calls[call_id] = call
         outcome = await call.run()
         del self._calls[call_id]
         _report({"report": "released", "call_id": call_id, "outcome": outcome.value})
-        await call.finish()
+        try:
+            await call.finish()
+        except RecordError as e:
+            sys.stderr.write(f"{call_id}: {e}\n")
         _report({"report": "finished", "call_id": call_id})
 
 
