@@ -142,7 +142,8 @@ class Callee:
         return self._leave("script finished")
 
     def _reprompt(self) -> Say | StopCall:
-        if self._reprompted >= self._habits.most_reprompts or self._habits.reprompts == 0:
+        # In one silence no re-prompt is said twice, however many are allowed.
+        if self._reprompted >= min(self._habits.most_reprompts, self._habits.reprompts):
             return self._leave(f"no reply after {self._reprompted} re-prompts")
         self._reprompted += 1
         self._turn += 1

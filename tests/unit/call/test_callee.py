@@ -88,6 +88,13 @@ def test_reprompts_with_another_line_each_time_after_its_patience() -> None:
     assert stop is not None
 
 
+def test_says_no_reprompt_twice_in_one_silence() -> None:
+    habits = Habits(**{f: getattr(HABITS, f) for f in HABITS.__slots__} | {"most_reprompts": 5})
+    talk = Conversation([(1.0, 3.0)], habits)
+    talk.play()
+    assert [say.index for _, say in talk.said if say.kind is TurnKind.REPROMPT] == [0, 1]
+
+
 def test_turns_are_numbered_through_script_lines_and_reprompts() -> None:
     talk = Conversation([(1.0, 3.0), (14.0, 16.0)])
     talk.play(until_s=25)
