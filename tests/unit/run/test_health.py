@@ -1,0 +1,76 @@
+"""Samples of how busy everything is, as they are taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from loadtest.clock import RunClock
+from loadtest.record.health import HealthSample
+from loadtest.record.writer import JsonLines
+from loadtest.run import health
+from loadtest.run.health import HealthSampler
+
+
+class VirtualClock(RunClock):
+    time_s = 0.0
+
+    def now(self) -> float:
+        return type(self).time_s
+
+
+@pytest.fixture
+def sampler(tmp_path: Path) -> Iterator[HealthSampler]:
+    VirtualClock.time_s = 0.0
+    with JsonLines(tmp_path / "health.jsonl") as out:
+        yield HealthSampler(
+            clock=VirtualClock(0.0),
+            out=out,
+            groups=lambda: {"callee-0": [os.getpid()], "gemini-simulator": [], "livekit-server": []},
+            calls_active=lambda: 2,
+            calls_planned=6,
+        )
+
+
+def sample(sampler: HealthSampler) -> dict[str, HealthSample]:
+    VirtualClock.time_s += 0.5
+    return {sample.process: sample for sample in sampler._sample()}
+
+
+def test_lateness_is_the_worst_since_the_last_sample(sampler: HealthSampler) -> None:
+    for lag_ms in (40.0, 70.0, 50.0):
+        sampler.lagged("callee-0", lag_ms)
+    sampler.late("callee-0", 2)
+    sampler.late("callee-0", 1)
+    callee = sample(sampler)["callee-0"]
+    assert (callee.t_s, callee.interval_s) == (0.5, 0.5)
+    assert (callee.loop_lag_ms, callee.late_frames) == (70.0, 3)
+    callee = sample(sampler)["callee-0"]
+    assert (callee.loop_lag_ms, callee.late_frames) == (0.0, 0)
+
+
+def test_what_a_process_does_not_tell_is_unknown_and_not_zero(sampler: HealthSampler) -> None:
+    samples = sample(sampler)
+    assert set(samples) == {"tester", "callee-0", "gemini-simulator", "livekit-server", "machine"}
+    assert {name for name, of in samples.items() if of.loop_lag_ms is not None} == {"callee-0", "gemini-simulator"}
+    assert {name for name, of in samples.items() if of.late_frames is not None} == {"callee-0"}
+    assert {name: of.calls_active for name, of in samples.items() if of.calls_active is not None} == {"tester": 2}
+
+
+def test_stalls_are_those_of_the_interval(sampler: HealthSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([1_000_000, 1_200_000])
+    monkeypatch.setattr(health, "_stalled_us", lambda: next(readings))
+    sample(sampler)
+    assert sample(sampler)["machine"].cpu_stall == pytest.approx(0.4)
+
+
+def test_no_more_of_the_machine_is_busy_than_there_is(sampler: HealthSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks of 10 ms can sum up to more than a short interval has."""
+    sampler._machine = SimpleNamespace(_asdict=lambda: {"user": 0.0})
+    later = SimpleNamespace(_asdict=lambda: {"user": 1000.0, "idle": 5.0})
+    monkeypatch.setattr("loadtest.run.health.psutil.cpu_times", lambda: later)
+    assert sample(sampler)["machine"].cpu == os.cpu_count()
