@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,7 @@ def plan(scenario: Path, overrides: tuple[str, ...], as_json: bool) -> ExitCode:
     from loadtest.plan.build import build_plan, plan_hash
     from loadtest.plan.cap import resolve_cap
     from loadtest.plan.outlook import outlook
+    from loadtest.record.run_json import host
     from loadtest.scenario.hosts import host_problems
     from loadtest.scenario.load import load_scenario
     from loadtest.scenario.problems import ScenarioProblems
@@ -56,7 +56,7 @@ def plan(scenario: Path, overrides: tuple[str, ...], as_json: bool) -> ExitCode:
     if problems:
         raise ScenarioProblems(problems, scenario=str(scenario))
     calls = build_plan(loaded)
-    expected = outlook(loaded, calls, resolve_cap(loaded.scenario, os.cpu_count() or 1))
+    expected = outlook(loaded, calls, resolve_cap(loaded.scenario, host()["cores"]))
     if as_json:
         click.echo(json.dumps(_plain(loaded, calls, expected, plan_hash(calls)), indent=2, ensure_ascii=False))
     else:

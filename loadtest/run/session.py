@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import time
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
@@ -122,7 +121,7 @@ class RunSession:
     async def _warm_up(self) -> None:
         scenario = self._loaded.scenario
         await self._fleet.start(
-            max(1, (os.cpu_count() or 1) // 2),
+            max(1, self._info.host["cores"] // 2),
             env=self._stack.callee_env(),
             scenario=self._loaded.path,
             overrides=tuple(f"{path}={value}" for path, value in self._loaded.override_texts),
