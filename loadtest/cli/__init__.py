@@ -25,7 +25,7 @@ COMMANDS = {
     "run": ("loadtest.cli.run:run", "Dial the calls of a scenario, measure them, report."),
     "validate": ("loadtest.cli.validate:validate", "Check a scenario and all that it names."),
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
-    "measure": ("loadtest.cli.measure:measure", "Rebuild the tables of a run from its recording."),
+    "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),
 }
 
@@ -39,8 +39,8 @@ Exit codes:
   1    the tool failed
   2    usage or scenario error
   3    the measurement is invalid
-  4    a threshold or guardrail failed, or an arm is inferior
-  5    inconclusive (with --require-verdict)
+  4    a threshold does not hold
+  5    inconclusive; nothing ends with it yet
   130  interrupted; results are kept
 """
 

@@ -79,7 +79,7 @@ class Summary:
 
 
 def exit_code(summary: Summary) -> ExitCode:
-    """What `run` and `measure` end with: 3 if the measurement is invalid, 4 if a threshold does not hold, else 0."""
+    """What `run` ends with: 3 if the measurement is invalid, 4 if a threshold does not hold, else 0."""
     if not summary.valid:
         return ExitCode.INVALID
     if any(not result.holds for result in summary.thresholds):
