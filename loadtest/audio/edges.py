@@ -19,10 +19,7 @@ import numpy.typing as npt
 
 from loadtest.audio.p56 import FULL_SCALE, active_level_dbfs
 
-__all__ = ["ANALYSIS_VERSION", "Segment", "speech_segments"]
-
-ANALYSIS_VERSION = 1
-"""Raised whenever the same audio may give other edges than before; figures of different versions are not compared."""
+__all__ = ["Segment", "speech_segments"]
 
 WINDOW_S = 0.01
 BELOW_ACTIVE_DB = 30.0

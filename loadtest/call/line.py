@@ -66,12 +66,8 @@ class TelephoneLine:
         self._stream: rtc.AudioStream | None = None
         self._stream_end_s: float | None = None  # run time at which the latest received frame was complete
         self._starved_ms = 0.0
-        self._late_writes = 0
-
-    @property
-    def late_frames(self) -> int:
-        """Received frames that came too late even for the recording."""
-        return self._late_writes
+        self.on_failure: Callable[[BaseException], None] | None = None
+        """Told when sending, receiving or recording broke down."""
 
     def start(self) -> None:
         """The callee has picked up: send and record from now on."""
@@ -89,11 +85,6 @@ class TelephoneLine:
         start = self._sent + len(self._speech)
         self._speech = np.concatenate([self._speech, samples])
         return start
-
-    def stop_talking(self) -> int:
-        """Say no more of what has not been sent. Returns the position behind the last sample that was."""
-        self._speech = self._speech[:0]
-        return self._sent
 
     def time_of(self, position: int) -> float:
         """Run seconds at which this timeline position leaves or arrives."""
@@ -132,9 +123,6 @@ class TelephoneLine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and self.on_failure is not None:
             self.on_failure(error)
-
-    on_failure: Callable[[BaseException], None] | None = None
-    """Told when sending, receiving or recording broke down."""
 
     def _position(self) -> int:
         return round((self._clock.now() - self._origin_s) * RATE)
@@ -189,9 +177,8 @@ class TelephoneLine:
         for placement in self._channel.place(now_s):
             if placement.step:
                 self._step("agent", placement.step, placement.position)
-            self._late_writes += (
-                self._recorder.put("agent", placement.position, placement.samples) if placement.position >= 0 else 0
-            )
+            if placement.position >= 0:
+                self._recorder.put("agent", placement.position, placement.samples)
 
     def _step(self, channel: Literal["callee", "agent"], samples: int, position: int) -> None:
         if abs(samples) * 1000 / RATE < NOTABLE_STEP_MS:

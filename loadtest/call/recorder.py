@@ -32,11 +32,6 @@ class Recorder:
         except OSError as e:
             raise self._unwritable(e) from e
 
-    @property
-    def written(self) -> int:
-        """Timeline samples on disk."""
-        return self._written
-
     def put(self, channel: Literal["callee", "agent"], position: int, samples: Samples) -> int:
         """Lay samples at a timeline position. Returns how many came too late (or before sample 0) and were left out."""
         start = position - self._written

@@ -10,10 +10,9 @@ from loadtest.errors import StackError
 from loadtest.record.layout import RunFolder
 from loadtest.scenario.load import LoadedScenario
 from loadtest.stack.embedded import ArmSpec, EmbeddedStack, EmbeddedStackSpec
+from loadtest.stack.workers import REFERENCE_AGENT
 
 __all__ = ["RunStack"]
-
-REFERENCE_AGENT = "loadtest-reference"
 
 
 class RunStack:

@@ -172,7 +172,3 @@ class EndpointProfile(_Model):
         if self.go_away_time_left_s >= self.connection_limit_s:
             raise ValueError("go_away_time_left_s must be below connection_limit_s")
         return self
-
-    def part_ms(self, api: Api) -> float:
-        """Length of an audio part, ms."""
-        return self.part_ms_gemini if api == "gemini" else self.part_ms_vertex

@@ -49,9 +49,9 @@ class Source:
         return self.keys.get(path) or self.place(path)
 
 
-def read_source(path: Path, problems: list[Problem], *, shown: str | None = None) -> Source | None:
+def read_source(path: Path, problems: list[Problem]) -> Source | None:
     """The document in a file; None if it is unusable as a whole. Adds what is wrong with it to `problems`."""
-    shown = shown or str(path)
+    shown = str(path)
     try:
         raw = path.read_bytes()
     except OSError as error:

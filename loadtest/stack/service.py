@@ -27,12 +27,11 @@ class Service:
     nothing of it is left, whoever ended it.
     """
 
-    def __init__(self, name: str, guard: asyncio.subprocess.Process, log_path: Path, grace_s: float) -> None:
+    def __init__(self, name: str, guard: asyncio.subprocess.Process, log_path: Path) -> None:
         self.name = name
         self.log_path = log_path
         self.exited: asyncio.Task[int] = asyncio.create_task(guard.wait(), name=f"exit of {name}")
         self._guard = guard
-        self._grace_s = grace_s
 
     @classmethod
     async def start(
@@ -61,7 +60,7 @@ class Service:
                 stderr=log,
                 start_new_session=True,  # what is sent to our process group must not reach it past the guard
             )
-        return cls(name, guard, log_path, grace_s)
+        return cls(name, guard, log_path)
 
     def pids(self) -> tuple[int, ...]:
         """The service's living processes, without the guard."""

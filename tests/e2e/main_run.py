@@ -9,7 +9,6 @@ from loadtest.record.events import Answered
 from tests.e2e.harness import LiveRun, Results, happened, profile, scenario
 
 LINES = ("yes-please", "how-much")
-REFERENCE = {"agent": "reference"}
 
 
 @dataclass(frozen=True)

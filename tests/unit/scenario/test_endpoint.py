@@ -23,7 +23,7 @@ def test_the_shipped_profiles_are_named_for_their_model_and_survive_json(path: P
 
 def test_part_lengths_by_api() -> None:
     profile = EndpointProfile.model_validate(PLAIN)
-    assert (profile.part_ms("gemini"), profile.part_ms("vertex")) == (43, 262)
+    assert (profile.part_ms_gemini, profile.part_ms_vertex) == (43, 262)
 
 
 @pytest.mark.parametrize(
