@@ -207,7 +207,7 @@ class LineStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineEnded(Event):
-    """The line's last sample left the source queue."""
+    """The line has been said: its last speech sample left the source queue."""
 
     type: ClassVar[str] = "line_ended"
     turn: int | None

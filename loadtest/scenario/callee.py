@@ -65,7 +65,7 @@ class ScriptLine(Model):
     name: Name
     """Its name in tables."""
     audio: str
-    """WAV file, relative to the script's file."""
+    """WAV or FLAC file, relative to the script's file."""
     text: str = ""
     """What is said, for people who read."""
 

@@ -1,7 +1,7 @@
 """Makes the recorded speech of this folder: `python recipe.py` needs espeak-ng and writes *.flac and voices.json.
 
-espeak-ng's output may be used freely; its voice `en-us` in the female variant 3 is none of the callee's. Each recording
-begins at its first speech sample, so that what a caller waits for a reply is the endpoint's doing alone.
+espeak-ng's output may be used freely. Each recording begins at its first speech sample, so that what a caller waits for
+a reply is the endpoint's doing alone.
 """
 
 from __future__ import annotations
