@@ -112,7 +112,6 @@ def test_lines_20_db_above_the_noise_lose_only_their_soft_beginnings(
     assert p95(onset) <= 100.0
 
 
-@pytest.mark.skipif("OPUS" not in soundfile.available_subtypes("OGG"), reason="libsndfile was built without Opus")
 @pytest.mark.parametrize("level", LEVELS)
 def test_opus_does_not_move_the_onsets(lines: list[tuple[Line, tuple[int, int]]], level: float) -> None:
     placed = place_lines(lines, level)
