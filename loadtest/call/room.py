@@ -70,6 +70,7 @@ class CallRoom:
         self._listener = listener
         self._room = rtc.Room()
         self._left = False
+        self._voice_found = False
         self.agent_identity: str | None = None
 
     @property
@@ -114,6 +115,9 @@ class CallRoom:
         )
         options = rtc.RoomOptions(connect_timeout=CONNECT_LIMIT_S)
         await self._ask(self._room.connect(self._server.url, token, options), "the callee could not join the room")
+        # An agent that was quicker than the callee is in the room already; the SDK announces only those who come later.
+        for participant in self._room.remote_participants.values():
+            self._participant_connected(participant)
         track = rtc.LocalAudioTrack.create_audio_track("callee", source)
         # What a phone call needs and no more: a tester that encodes redundantly has fewer callees a core.
         publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, red=False, dtx=True)
@@ -159,7 +163,6 @@ class CallRoom:
 
     def _listen(self) -> None:
         room = self._room
-        # An agent that was quicker than the callee is in the room already; the SDK announces it all the same.
         room.on("participant_connected", self._participant_connected)
         room.on("participant_disconnected", self._participant_disconnected)
         room.on("track_subscribed", self._track_subscribed)
@@ -176,10 +179,15 @@ class CallRoom:
             self._listener.agent_left(_reason(participant.disconnect_reason))
 
     def _track_subscribed(
-        self, track: rtc.RemoteTrack, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+        self, track: rtc.RemoteTrack, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
         self._participant_connected(participant)
-        if participant.identity == self.agent_identity and track.kind == rtc.TrackKind.KIND_AUDIO:
+        if participant.identity != self.agent_identity or track.kind != rtc.TrackKind.KIND_AUDIO:
+            return
+        # Background sound can come as a track of its own. The voice is a microphone, if the agent says so of any track.
+        voice = publication.source == rtc.TrackSource.SOURCE_MICROPHONE
+        if voice or not self._voice_found:
+            self._voice_found = voice
             self._listener.track_subscribed(track)
 
     def _data_received(self, packet: rtc.DataPacket) -> None:
