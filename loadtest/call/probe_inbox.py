@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
@@ -30,8 +32,9 @@ class ProbeInbox:
         self._uncertainty_s = float("inf")
         self._waiting: list[tuple[float, float, Mapping[str, Any]]] = []
         self._pings: dict[int | str, float] = {}
-        self.seen: set[int] = set()
-        """Sequence numbers of the messages received."""
+        self._there = asyncio.Event()
+        self.seen: set[tuple[int, float]] = set()
+        """Sequence numbers and agent times of the messages received; each of an agent's sessions counts from 0."""
 
     def receive(self, data: bytes) -> None:
         """Take one data message of the probe's topic; what is no probe message is ignored."""
@@ -39,6 +42,7 @@ class ProbeInbox:
         line = wire.decode(data)
         if line is None:
             return
+        self._there.set()
         if isinstance(line.message, wire.Clock):
             self._pong(line.message, received_s)
         elif self._is_new(line):
@@ -58,8 +62,9 @@ class ProbeInbox:
                 self._write(None, line.t, json.loads(data))
 
     def _is_new(self, line: wire.Line) -> bool:
-        new = line.seq not in self.seen
-        self.seen.add(line.seq)
+        key = line.seq, line.t
+        new = key not in self.seen
+        self.seen.add(key)
         return new
 
     def flush(self) -> None:
@@ -70,13 +75,18 @@ class ProbeInbox:
 
     async def ping(self, send: Callable[[str, bytes], Awaitable[None]]) -> None:
         """Ask for the agent's clock again and again, until cancelled."""
-        number = 0
-        while True:
+        answerable = 0
+        for number in itertools.count():
             sent_s = self._clock.now()
             self._pings[number] = sent_s
             await send(wire.CLOCK_TOPIC, wire.encode_ping(wire.ClockPing(number, sent_s)).encode())
-            await asyncio.sleep(FIRST_EVERY_S if number < FIRST_PINGS else THEN_EVERY_S)
-            number += 1
+            if self._there.is_set():
+                answerable += 1
+                await asyncio.sleep(FIRST_EVERY_S if answerable <= FIRST_PINGS else THEN_EVERY_S)
+            else:
+                # Pings to a room without a probe are lost, and an agent can take seconds to come.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._there.wait(), THEN_EVERY_S)
 
     def _pong(self, pong: wire.Clock, received_s: float) -> None:
         sent_s = self._pings.pop(pong.ping_id, None)

@@ -79,14 +79,15 @@ class ProbeLog:
 
 def probe_log(events: Iterable[Event]) -> ProbeLog:
     """Read the probe's messages out of a call's events; a message that came twice counts once."""
+    events = tuple(events)
+    # The first messages were placed by whatever ping had been answered by then; the best one is known only now.
+    clock = min((e for e in events if isinstance(e, ClockSync)), key=lambda e: e.uncertainty_ms, default=None)
     seen: dict[tuple[int, float], Note] = {}
-    uncertainty: float | None = None
     for event in events:
-        if isinstance(event, ClockSync):
-            uncertainty = event.uncertainty_ms if uncertainty is None else min(uncertainty, event.uncertainty_ms)
-        elif isinstance(event, ProbeMessage) and (line := wire.decode(json.dumps(event.message))) is not None:
+        if isinstance(event, ProbeMessage) and (line := wire.decode(json.dumps(event.message))) is not None:
             # The sequence alone would not do: an agent that was restarted counts from 0 again.
-            seen.setdefault((line.seq, line.t), Note(event.t, line.message))
+            at_s = event.t if clock is None else line.t + clock.offset_s
+            seen.setdefault((line.seq, line.t), Note(at_s, line.message))
     notes = tuple(note for _, note in sorted(seen.items(), key=lambda item: (item[1].t_s, item[0][0])))
     return ProbeLog(
         notes=notes,
@@ -97,7 +98,7 @@ def probe_log(events: Iterable[Event]) -> ProbeLog:
             for note in notes
             if isinstance(note.message, wire.AgentLag)
         ),
-        uncertainty_ms=uncertainty,
+        uncertainty_ms=None if clock is None else clock.uncertainty_ms,
     )
 
 

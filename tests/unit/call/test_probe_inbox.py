@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from loadtest.call.probe_inbox import ProbeInbox
 from loadtest.clock import RunClock
 from loadtest.record.events import ClockSync, Event, ProbeMessage
@@ -82,3 +84,37 @@ async def test_somebody_elses_data_is_ignored() -> None:
     for data in (b"", b"\xff\xfe", b"[1]", b'{"type":"closed"}'):
         box.receive(data)
     assert [type(e) for e in events] == [ClockSync]
+
+
+async def test_each_session_of_an_agent_counts_from_0() -> None:
+    box, events = inbox()
+    await answer(box, 5000.0, 0.0)
+    box.receive(line(0, 5001.0, wire.AgentState("a", "b")).encode())
+    box.receive(line(0, 5001.0, wire.AgentState("a", "b")).encode())  # the same once more
+    box.receive(line(0, 5009.0, wire.AgentState("c", "d")).encode())
+    assert [round(e.t) for e in events if isinstance(e, ProbeMessage)] == [101, 109]
+
+
+async def test_a_probe_that_comes_late_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    box, _ = inbox()
+    sent, slept = [], []
+    started, five_sent = asyncio.Event(), asyncio.Event()
+
+    async def send(topic: str, data: bytes) -> None:
+        sent.append(data)
+        started.set()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) > 5:
+            five_sent.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("loadtest.call.probe_inbox.asyncio.sleep", sleep)
+    task = asyncio.create_task(box.ping(send))
+    await started.wait()
+    assert len(sent) == 1  # nobody is there to answer more
+    box.receive(line(0, 5000.0, wire.Hello(1, None, None, None, "room")).encode())
+    await five_sent.wait()
+    task.cancel()
+    assert slept == [0.2] * 5 + [5.0]
