@@ -38,6 +38,8 @@ def read_events(path: Path) -> CallEvents:
     events: list[Event] = []
     unreadable = unknown = 0
     for line in lines:
+        if not line:
+            continue  # written in another's stead, to end a line that may have been torn
         try:
             event = decode(line.decode())
         except ValueError:

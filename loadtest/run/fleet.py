@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
-from loadtest.errors import StackError
+from loadtest.errors import RecordError, StackError
 from loadtest.record.codec import decode
 from loadtest.record.events import CallFailed, EndCause, Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
@@ -209,15 +209,15 @@ class Fleet:
     async def _bury(self, process: _Process) -> None:
         """Give the calls of a process that died, or was killed, their outcome in its stead."""
         outcome = Outcome.ABORTED if process.killed else Outcome.TESTER_ERROR
+        died = f"{process.name} died (exit code {process.handle.returncode})"
         for placed in process.calls.values():
-            with EventWriter(placed.folder.events) as events:
+            at = RunClock(placed.origin).now()
+            # Where nothing can be written any more, the missing end says that the tester was killed.
+            with contextlib.suppress(RecordError), EventWriter(placed.folder.events) as events:
                 events.write("")  # ends a line that the process may have been writing
-                at = RunClock(placed.origin).now()
-                if process.killed:
-                    reason = "stopped at once"
-                else:
-                    reason = f"{process.name} died (exit code {process.handle.returncode})"
-                    events.add(CallFailed(t=at, error="ProcessDied", message=reason))
+                if not process.killed:
+                    events.add(CallFailed(t=at, error="ProcessDied", message=died))
+                reason = "stopped at once" if process.killed else died
                 events.add(Ended(t=at, outcome=outcome, cause=EndCause.TESTER, reason=reason))
             self._listener.call_released(placed.spec, outcome)
         process.calls.clear()

@@ -72,3 +72,19 @@ async def test_a_process_that_died_is_an_error_and_one_that_was_stopped_is_not(
     assert (read.unreadable, read.torn) == (1, False)
     assert listener.released == [outcome]
     assert fleet.active == 0
+
+
+async def test_calls_are_released_even_where_nothing_can_be_written(tmp_path: Path) -> None:
+    listener = Listener()
+    fleet = Fleet(listener, tmp_path)
+    (tmp_path / "file").touch()
+    handle = await create_subprocess_exec(sys.executable, "-c", "")
+    await handle.wait()
+    process = _Process("callee-0", handle, tmp_path / "callee-0.log")
+    spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
+    process.calls["0000-ga"] = _Placed(spec, CallFolder(tmp_path / "file" / "0000-ga"), 0.0)
+
+    await fleet._bury(process)
+
+    assert listener.released == [Outcome.TESTER_ERROR]
+    assert fleet.active == 0
