@@ -40,6 +40,7 @@ class Conversation:
         self._answered_s = clock.now()
         self._callee = Callee(habits, answered_s=self._answered_s)
         self._heard_speaking = False
+        self._heard = False
 
     def lagged(self, lag_s: float) -> None:
         """The event loop was blocked until now."""
@@ -54,6 +55,7 @@ class Conversation:
         while True:
             await asyncio.sleep(DECIDE_EVERY_S)
             now, agent = self._clock.now(), self._line.hear()
+            self._heard = self._heard or agent.last_onset_s is not None  # a republished track forgets
             if agent.speaking != self._heard_speaking:
                 self._heard_speaking = agent.speaking
                 self._emit(Heard(t=now, speaking=agent.speaking))
@@ -67,7 +69,7 @@ class Conversation:
                     await self._say(say)
                     self._callee.said(self._clock.now())
                 case StopCall() as stop:
-                    return stop, agent.last_onset_s is not None
+                    return stop, self._heard
                 case None:
                     pass
 

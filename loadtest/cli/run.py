@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -51,7 +50,7 @@ def run(scenario: Path, overrides: tuple[str, ...], results: Path, as_json: bool
 
     finished = run_and_measure(scenario, overrides=overrides, results=results, console=Console(stderr=True))
     if as_json:
-        click.echo(json.dumps(json.loads(finished.folder.summary_json.read_text()), indent=2))
+        click.echo(finished.folder.summary_json.read_text(), nl=False)
     else:
         render(finished.summary, Console())
     return finished.exit_code
