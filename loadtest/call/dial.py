@@ -89,6 +89,7 @@ class Call:
         self._folder = folder
         self._progress = progress
         self._events = EventWriter(folder.events)
+        self._recordable = True
         self._room = CallRoom(surroundings.server, surroundings.client, spec, self)
         self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit)
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
@@ -113,13 +114,10 @@ class Call:
             end = await self._talk(background)
         except DialError as e:
             end = self._failed(e, Outcome.DIAL_ERROR)
-        except RecordError as e:
-            end = self._failed(e, Outcome.TESTER_ERROR)
         except Exception as e:  # noqa: BLE001 - the boundary of a call: whatever it was becomes the call's outcome
             end = self._failed(e, Outcome.TESTER_ERROR)
         self._emit(HangUp(t=self._at.clock.now(), cause=end.cause))
-        await self._clean_up(background, end)
-        return end.outcome
+        return await self._clean_up(background, end)
 
     def _start(self) -> None:
         call = self._spec.call
@@ -202,7 +200,7 @@ class Call:
             max_call_s=callee.max_call_s,
         )
 
-    async def _clean_up(self, background: list[asyncio.Task[None]], end: _End) -> None:
+    async def _clean_up(self, background: list[asyncio.Task[None]], end: _End) -> Outcome:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -210,10 +208,11 @@ class Call:
         if self._line is not None:
             try:
                 await self._line.close()
-            except RecordError as e:
+            except Exception as e:  # noqa: BLE001 - as above: the call's boundary
                 end = self._failed(e, Outcome.TESTER_ERROR)
         self._inbox.flush()
         self._emit(Ended(t=self._at.clock.now(), outcome=end.outcome, cause=end.cause, reason=end.reason))
+        return end.outcome if self._recordable else Outcome.TESTER_ERROR
 
     async def finish(self) -> None:
         """What can wait until the line is free again: the room's end, the probe's file, the FLAC."""
@@ -270,9 +269,12 @@ class Call:
             self._end.set_result(end)
 
     def _emit(self, event: Event) -> None:
-        try:
-            self._events.add(event)
-        except RecordError as e:
-            # Nothing more can be told here; callers are often callbacks of the SDK, which would swallow the error.
-            self._finish(_End(Outcome.TESTER_ERROR, EndCause.TESTER, e.message))
+        if self._recordable:
+            try:
+                self._events.add(event)
+            except RecordError as e:
+                # Callers are often callbacks of the SDK, which would swallow the error. What would be written after
+                # the hole could not be trusted: what is on disk stays the beginning of the call.
+                self._recordable = False
+                self._finish(_End(Outcome.TESTER_ERROR, EndCause.TESTER, e.message))
         self._progress(event)

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from loadtest.call.lag import watch_loop
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec, Lines, Utterance
 from loadtest.clock import RunClock
-from loadtest.errors import RecordError
+from loadtest.errors import LoadtestError
 from loadtest.record.codec import encode
 from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted, Outcome
 from loadtest.record.layout import CallFolder
@@ -67,6 +68,7 @@ class CalleeProcess:
         self._lines = lines_of(self._loaded)
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hanging_up: str | None = None
 
     def obey(self, command: Mapping[str, Any]) -> None:
         """Carry out one command."""
@@ -76,6 +78,7 @@ class CalleeProcess:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case "hang_up":
+                self._hanging_up = command["reason"]
                 for call in list(self._calls.values()):
                     call.hang_up(command["reason"])
 
@@ -94,6 +97,28 @@ class CalleeProcess:
 
     async def _call(self, command: Mapping[str, Any]) -> None:
         spec = CallSpec.from_json(command["spec"])
+        call_id = spec.call.call_id
+        # The tester waits for the end of every call that it has placed, whatever becomes of it here.
+        call, outcome = None, Outcome.TESTER_ERROR
+        try:
+            call = self._calls[call_id] = self._new_call(spec, command)
+            if self._hanging_up is not None:
+                call.hang_up(self._hanging_up)  # the request overtook the call
+            outcome = await call.run()
+        except Exception as e:  # noqa: BLE001 - the boundary of a call task; its folder cannot tell of it
+            _complain(call_id, e)
+        finally:
+            self._calls.pop(call_id, None)
+            _report({"report": "released", "call_id": call_id, "outcome": outcome.value})
+        try:
+            if call is not None:
+                await call.finish()
+        except Exception as e:  # noqa: BLE001 - as above; what is on disk is kept
+            _complain(call_id, e)
+        finally:
+            _report({"report": "finished", "call_id": call_id})
+
+    def _new_call(self, spec: CallSpec, command: Mapping[str, Any]) -> Call:
         surroundings = CallSurroundings(
             server=self._server,
             client=self._client,
@@ -103,35 +128,24 @@ class CalleeProcess:
             process=self._begin.process,
             probe_dir=self._begin.probe_dir,
         )
-        call_id = spec.call.call_id
 
         def progress(event: Event) -> None:
             if isinstance(event, ChannelHealth) and event.late_frames:
                 _report({"report": "late", "frames": event.late_frames})
             if isinstance(event, REPORTED):
-                _report({"report": "event", "call_id": call_id, "event": encode(event)})
+                _report({"report": "event", "call_id": spec.call.call_id, "event": encode(event)})
 
-        try:
-            call = Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
-        except RecordError as e:
-            # Its folder cannot tell of it, and the tester waits for the end of every call.
-            sys.stderr.write(f"{call_id}: {e}\n")
-            _report({"report": "released", "call_id": call_id, "outcome": Outcome.TESTER_ERROR.value})
-            _report({"report": "finished", "call_id": call_id})
-            return
-        self._calls[call_id] = call
-        outcome = await call.run()
-        del self._calls[call_id]
-        _report({"report": "released", "call_id": call_id, "outcome": outcome.value})
-        try:
-            await call.finish()
-        except RecordError as e:
-            sys.stderr.write(f"{call_id}: {e}\n")
-        _report({"report": "finished", "call_id": call_id})
+        return Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
 
 
 def _shortest(lines: Lines) -> Lines:
     return Lines((min(lines.script, key=lambda line: len(line.samples)),), (), None)
+
+
+def _complain(call_id: str, error: Exception) -> None:
+    sys.stderr.write(f"{call_id}: {error}\n")
+    if not isinstance(error, LoadtestError):
+        traceback.print_exception(error)
 
 
 def _report(report: Mapping[str, Any]) -> None:

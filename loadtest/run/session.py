@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock, utc_now
-from loadtest.errors import LoadtestError, StackError
+from loadtest.errors import StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped, Event, Outcome
 from loadtest.record.layout import RunFolder
@@ -67,11 +67,14 @@ class RunSession:
         self._sampler: HealthSampler | None = None
         self._stop = StopRequest.NONE
         self._stopped = asyncio.Event()
+        self._stopped_at_once = asyncio.Event()
 
     def stop(self) -> None:
         """Ask for an orderly end; asked again, for an end at once."""
         self._stop = StopRequest(min(self._stop + 1, StopRequest.AT_ONCE))
         self._stopped.set()
+        if self._stop is StopRequest.AT_ONCE:
+            self._stopped_at_once.set()
 
     async def run(self) -> RunInfo:
         """Do it all. Returns the final run.json, which is on disk too. Raises LoadtestError when the run failed.
@@ -91,9 +94,11 @@ class RunSession:
                 state = RunState.INTERRUPTED if self._stop else RunState.COMPLETE
             finally:
                 self._progress.stage("Stopping the embedded services." if self._stack.embedded else "Winding down.")
-                await self._wind_down()
-                self._info = replace(self._info, state=state, ended_utc=utc_now().isoformat(timespec="seconds"))
-                self._info.write(self._folder)
+                try:
+                    await self._wind_down()
+                finally:
+                    self._info = replace(self._info, state=state, ended_utc=utc_now().isoformat(timespec="seconds"))
+                    self._info.write(self._folder)
         return self._info
 
     # What the fleet tells.
@@ -130,7 +135,7 @@ class RunSession:
         self._progress.stage(f"Warming up: one call to each of {', '.join(scenario.arms)} (in no figure).")
         specs = [self._spec(call, warmup=True) for call in warmup_calls(self._plan, scenario.arms)]
         warnings = await warm_up(specs, self._fleet, self._folder, self._warmups)
-        self._info = replace(self._info, warnings=(*self._info.warnings, *warnings))
+        self._warn(*warnings)
 
     async def _dial(self) -> None:
         origin = time.monotonic() + LEAD_S
@@ -147,8 +152,9 @@ class RunSession:
                 calls_planned=len(self._plan),
             )
             aside = [
-                asyncio.create_task(work)
-                for work in (self._sampler.run(), self._stack.watch_lag(self.process_lagged), self._show(clock))
+                asyncio.create_task(self._sampler.run(), name="sampling processor load"),
+                asyncio.create_task(self._stack.watch_lag(self.process_lagged), name="watching the simulator's lag"),
+                asyncio.create_task(self._show(clock), name="showing progress"),
             ]
             try:
                 self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
@@ -158,7 +164,14 @@ class RunSession:
             finally:
                 for task in aside:
                     task.cancel()
-                await asyncio.gather(*aside, return_exceptions=True)
+                ends = await asyncio.gather(*aside, return_exceptions=True)
+                self._warn(
+                    *(
+                        f"{task.get_name().capitalize()} failed during the run: {str(end).splitlines()[0]}"
+                        for task, end in zip(aside, ends, strict=True)
+                        if isinstance(end, Exception)
+                    )
+                )
 
     async def _all_calls(self, clock: RunClock) -> None:
         await dial_plan(
@@ -175,22 +188,26 @@ class RunSession:
 
     async def _hang_up(self) -> None:
         self._progress.stage("Hanging up. Ctrl-C again stops at once.")
-        self._stopped.clear()
         self._fleet.hang_up_all("interrupted")
-        again = asyncio.create_task(self._stopped.wait())
-        released = asyncio.create_task(self._fleet.released())
-        await asyncio.wait((again, released), timeout=HANG_UP_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
-        again.cancel()
-        released.cancel()
+        await self._within(HANG_UP_LIMIT_S, self._fleet.released())
 
     async def _wind_down(self) -> None:
-        if self._stop is not StopRequest.AT_ONCE:
-            if self._fleet.active:  # the run failed with calls in progress
+        try:
+            if self._fleet.active:  # the run failed, or was stopped before it began, with calls in progress
                 self._fleet.hang_up_all("run aborted")
-                await _within(HANG_UP_LIMIT_S, self._fleet.released())
-            await _within(FINISH_LIMIT_S, self._fleet.finished())
-        await self._fleet.stop(at_once=self._stop is StopRequest.AT_ONCE)
-        await self._stack.stop()
+                await self._within(HANG_UP_LIMIT_S, self._fleet.released())
+            await self._within(FINISH_LIMIT_S, self._fleet.finished())
+            await self._fleet.stop(at_once=self._stop is StopRequest.AT_ONCE)
+        finally:
+            await self._stack.stop()
+
+    async def _within(self, limit_s: float, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for `work`, but neither beyond the limit nor once the user wants an end at once."""
+        tasks = (asyncio.create_task(work), asyncio.create_task(self._stopped_at_once.wait()))
+        await asyncio.wait(tasks, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _until_stopped(self, work: Coroutine[Any, Any, None], *, watch_stack: bool = True) -> None:
         """Do `work` until it is done, a stop is asked for, or a service that is watched dies (StackError)."""
@@ -214,6 +231,9 @@ class RunSession:
             await asyncio.sleep(0.5)
 
     # Small change.
+
+    def _warn(self, *warnings: str) -> None:
+        self._info = replace(self._info, warnings=(*self._info.warnings, *warnings))
 
     def _drop(self, call: PlannedCall, active: int) -> None:
         self._tally.dropped[call.arm] += 1
@@ -258,10 +278,3 @@ class RunSession:
 async def _never() -> StackError:
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
-
-
-async def _within(limit_s: float, work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await asyncio.wait_for(work, limit_s)
-    except (TimeoutError, LoadtestError):
-        return

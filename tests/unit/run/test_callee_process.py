@@ -11,44 +11,133 @@ import pytest
 
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
+from loadtest.errors import DialError, RecordError
 from loadtest.plan.calls import PlannedCall
+from loadtest.record.events import CallFailed, Ended, Event, Outcome
+from loadtest.record.reader import read_events
+from loadtest.record.writer import EventWriter
 from loadtest.run.callee_process import CalleeProcess, _Begin
 from loadtest.scenario.callee import Pickup
 
 SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 
 
+CALL = PlannedCall(
+    call_id="0000-ga",
+    slot=0,
+    block=0,
+    pair=0,
+    arm="ga",
+    due_s=0.0,
+    script="s",
+    line_hashes=(),
+    number="12005550100",
+    ring_s=1.0,
+    pickup=Pickup.ANSWER,
+    patience_s=5.0,
+    seed=1,
+)
+
+
+class Room:
+    """A room in which nobody answers."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    async def create(self) -> None:
+        raise DialError("the room could not be created", remedy="Start the server.")
+
+    async def leave(self) -> None:
+        pass
+
+    async def delete(self) -> None:
+        pass
+
+
+def begin(folder: Path, tmp_path: Path) -> CalleeProcess:
+    """A process that was told to place a call."""
+    spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
+    server = LiveKitServer("ws://127.0.0.1:1", "key", "secret")
+    process = CalleeProcess(_Begin("callee-0", SMOKE, (), tmp_path), server, cast("Any", None))
+    process.obey({"command": "call", "spec": spec.to_json(), "folder": str(folder), "origin": 0.0})
+    return process
+
+
+async def place(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[list[Any], str]:
+    """Place a call and wait for its end. Returns what the tester is told of it, but for events, and stderr."""
+    process = begin(folder, tmp_path)
+    await asyncio.gather(*process._tasks)
+    said = capsys.readouterr()
+    reports = [json.loads(line) for line in said.out.splitlines()]
+    return [report for report in reports if report["report"] != "event"], said.err
+
+
+def over(outcome: str) -> list[dict[str, str]]:
+    """The tester waits for every call that it has placed: one that it never hears of again would hold up the run."""
+    return [
+        {"report": "released", "call_id": "0000-ga", "outcome": outcome},
+        {"report": "finished", "call_id": "0000-ga"},
+    ]
+
+
 async def test_a_call_that_cannot_be_recorded_is_over_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The tester waits for every call that it has placed: one that it never hears of again would hold up the run."""
-    planned = PlannedCall(
-        call_id="0000-ga",
-        slot=0,
-        block=0,
-        pair=0,
-        arm="ga",
-        due_s=0.0,
-        script="s",
-        line_hashes=(),
-        number="12005550100",
-        ring_s=1.0,
-        pickup=Pickup.ANSWER,
-        patience_s=5.0,
-        seed=1,
-    )
-    spec = CallSpec(call=planned, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
-    server = LiveKitServer("ws://127.0.0.1:1", "key", "secret")
-    process = CalleeProcess(_Begin("callee-0", SMOKE, (), tmp_path), server, cast("Any", None))
     (tmp_path / "calls").touch()  # a file where the folder should be
+    folder = tmp_path / "calls" / "0000-ga"
+    reports, err = await place(folder, tmp_path, capsys)
+    assert reports == over("tester_error")
+    assert f"0000-ga: {folder}/events.jsonl: cannot be written" in err
 
-    folder = str(tmp_path / "calls" / "0000-ga")
-    process.obey({"command": "call", "spec": spec.to_json(), "folder": folder, "origin": 0.0})
+
+async def test_a_call_that_fails_is_recorded_and_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Room)
+    reports, _ = await place(tmp_path / "call", tmp_path, capsys)
+    assert reports == over("dial_error")
+    events = read_events(tmp_path / "call" / "events.jsonl").events
+    assert [event.outcome for event in events if isinstance(event, Ended)] == [Outcome.DIAL_ERROR]
+
+
+async def test_a_call_whose_disk_was_full_for_a_moment_keeps_its_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = EventWriter.add
+
+    def full_at_the_failure(writer: EventWriter, event: Event) -> None:
+        if isinstance(event, CallFailed):
+            raise RecordError("no space left", remedy="Free some.")
+        write(writer, event)
+
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Room)
+    monkeypatch.setattr(EventWriter, "add", full_at_the_failure)
+    reports, _ = await place(tmp_path / "call", tmp_path, capsys)
+    assert reports == over("tester_error")
+    assert [event.type for event in read_events(tmp_path / "call" / "events.jsonl").events] == ["call_started"]
+
+
+async def test_what_nobody_foresaw_ends_one_call_and_not_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Room):
+        async def leave(self) -> None:
+            raise RuntimeError("the SDK has changed")
+
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Broken)
+    reports, err = await place(tmp_path / "call", tmp_path, capsys)
+    assert reports == over("tester_error")
+    assert "0000-ga: the SDK has changed" in err
+
+
+async def test_a_hang_up_that_overtakes_its_call_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung_up: list[str] = []
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Room)
+    monkeypatch.setattr("loadtest.call.dial.Call.hang_up", lambda _, reason: hung_up.append(reason))
+    process = begin(tmp_path / "call", tmp_path)
+    process.obey({"command": "hang_up", "reason": "interrupted"})
     await asyncio.gather(*process._tasks)
-
-    said = capsys.readouterr()
-    assert [json.loads(line) for line in said.out.splitlines()] == [
-        {"report": "released", "call_id": "0000-ga", "outcome": "tester_error"},
-        {"report": "finished", "call_id": "0000-ga"},
-    ]
-    assert f"0000-ga: {folder}/events.jsonl: cannot be written" in said.err
+    assert hung_up == ["interrupted"]

@@ -1,0 +1,101 @@
+"""Winding a run down, whatever its calls do."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from loadtest.plan.build import build_plan
+from loadtest.record.layout import RunFolder
+from loadtest.record.run_json import RunInfo, RunKind, RunState
+from loadtest.run.progress import PlainProgress
+from loadtest.run.session import RunSession
+from loadtest.scenario.load import load_scenario
+
+SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
+
+
+class StuckFleet:
+    """Callees whose calls never come to an end."""
+
+    active = 1
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.waited_for = asyncio.Event()
+
+    def hang_up_all(self, reason: str) -> None:
+        self.told.append(reason)
+
+    async def released(self) -> None:
+        self.waited_for.set()
+        await asyncio.Event().wait()
+
+    finished = released
+
+    async def stop(self, *, at_once: bool) -> None:
+        self.told.append("stop at once" if at_once else "stop")
+
+
+class Stack:
+    stopped = False
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> RunSession:
+    loaded = load_scenario(SMOKE)
+    plan = build_plan(loaded)
+    info = RunInfo(
+        run_id="r",
+        scenario="smoke",
+        state=RunState.RUNNING,
+        kind=RunKind.REHEARSAL,
+        stack="embedded",
+        seed=1,
+        started_utc="",
+        cap=2,
+        planned_calls=len(plan),
+        hashes={},
+        versions={},
+        host={"cores": 2},
+        arms={},
+    )
+    return RunSession(loaded, plan, RunFolder(tmp_path), info, PlainProgress(Console(quiet=True)))
+
+
+def with_parts(session: RunSession, fleet: Any, stack: Any) -> RunSession:
+    session._fleet, session._stack = fleet, stack
+    return session
+
+
+async def test_a_second_ctrl_c_does_not_wait_for_calls_that_hang(session: RunSession) -> None:
+    fleet, stack = StuckFleet(), Stack()
+    with_parts(session, fleet, stack)
+    session.stop()
+    winding_down = asyncio.create_task(session._wind_down())
+    await fleet.waited_for.wait()
+    session.stop()
+    await winding_down
+    assert fleet.told == ["run aborted", "stop at once"]
+    assert stack.stopped
+
+
+async def test_the_stack_is_stopped_even_if_the_callees_cannot_be(session: RunSession) -> None:
+    class Broken(StuckFleet):
+        async def stop(self, *, at_once: bool) -> None:
+            raise RuntimeError("no callee answers")
+
+    stack = Stack()
+    with_parts(session, Broken(), stack)
+    session.stop()
+    session.stop()
+    with pytest.raises(RuntimeError):
+        await session._wind_down()
+    assert stack.stopped
