@@ -26,15 +26,13 @@ PORT_TAKEN = "address already in use"
 class LiveKitServer:
     """A running livekit-server.
 
-    url: ws:// address for participants and workers. api_key, api_secret: for tokens and the API. metrics_url: what
-    Prometheus reads.
+    url: ws:// address for participants and workers. api_key, api_secret: for tokens and the API.
     """
 
     service: Service
     url: str
     api_key: str
     api_secret: str = field(repr=False)
-    metrics_url: str
 
     async def wait_for_worker(self, agent_name: str, *, timeout_s: float) -> None:
         """Return when an agent worker of that name has registered. Raises StackError when the time is up."""
@@ -74,8 +72,8 @@ async def start_livekit_server(binary: Path, log_path: Path, *, port: int | None
 
 
 async def _start(binary: Path, log_path: Path, port: int) -> LiveKitServer:
-    udp_port, metrics_port = free_port(socket.SOCK_DGRAM), free_port()
-    api_key, api_secret = "loadtest", secrets.token_hex(24)
+    udp_port = free_port(socket.SOCK_DGRAM)
+    api_key, api_secret = f"API{secrets.token_hex(8)}", secrets.token_hex(24)
     log_path.unlink(missing_ok=True)  # what an earlier attempt said must not be taken for this one's
     service = await Service.start(
         "livekit-server",
@@ -83,7 +81,7 @@ async def _start(binary: Path, log_path: Path, port: int) -> LiveKitServer:
         env={
             "PATH": os.environ.get("PATH", os.defpath),
             # By environment rather than by file: no secret is left on disk, however the run ends.
-            "LIVEKIT_CONFIG": json.dumps(_config(port, udp_port, metrics_port)),
+            "LIVEKIT_CONFIG": json.dumps(_config(port, udp_port)),
             "LIVEKIT_KEYS": f"{api_key}: {api_secret}",
         },
         log_path=log_path,
@@ -106,11 +104,10 @@ async def _start(binary: Path, log_path: Path, port: int) -> LiveKitServer:
         url=f"ws://{LOOPBACK}:{port}",
         api_key=api_key,
         api_secret=api_secret,
-        metrics_url=f"http://{LOOPBACK}:{metrics_port}/metrics",
     )
 
 
-def _config(port: int, udp_port: int, metrics_port: int) -> dict[str, object]:
+def _config(port: int, udp_port: int) -> dict[str, object]:
     return {
         "port": port,
         "bind_addresses": [LOOPBACK],
@@ -126,7 +123,6 @@ def _config(port: int, udp_port: int, metrics_port: int) -> dict[str, object]:
             # not do: clients take all that comes from a STUN server's address for answers to STUN, media included.
             "stun_servers": [f"{LOOPBACK}:9"],
         },
-        "prometheus": {"port": metrics_port},
         "logging": {"json": True, "level": "info"},
     }
 
