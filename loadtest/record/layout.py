@@ -65,7 +65,7 @@ class RunFolder:
 
     @property
     def probe(self) -> Path:
-        """The probes' local files until they are merged into the calls' events."""
+        """The probes' own files; what the data channel lost is added to the calls' events."""
         return self.path / "probe"
 
     @property
