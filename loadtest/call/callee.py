@@ -95,7 +95,7 @@ class Callee:
         self._state = _State.WAITING
 
     def was_deaf(self, now_s: float) -> None:
-        """The callee could hear nothing until now: silence counts from here."""
+        """Nothing could be heard until now, or nobody was there: silence counts from here."""
         self._deaf_until_s = now_s
 
     def decide(self, now_s: float, agent: Hear) -> Say | StopCall | None:
@@ -113,7 +113,7 @@ class Callee:
                 return self._go_on()
             return None
         if self._state is _State.GREETING:
-            if now_s - self._answered_s >= self._habits.greeting_limit_s:
+            if now_s - max(self._answered_s, self._deaf_until_s) >= self._habits.greeting_limit_s:
                 return self._go_on()
             return None
         if now_s - max(self._awaiting_since_s, self._deaf_until_s) >= self._habits.patience_s:

@@ -62,8 +62,7 @@ class Conversation:
             if not self._agent_is_there():
                 if now - self._answered_s > join_limit_s:
                     return StopCall(EndCause.CALLEE_HANGUP, "agent did not join"), False
-                if now - self._answered_s > self._habits.greeting_limit_s:
-                    continue  # nobody is there to talk to yet
+                self._callee.was_deaf(now)
             match self._callee.decide(now, agent):
                 case Say() as say:
                     await self._say(say)

@@ -43,6 +43,7 @@ from loadtest_probe import wire
 
 __all__ = ["Call", "CallSurroundings"]
 
+CLOSED_BY_SOMEBODY = {"room_deleted", "room_closed", "participant_removed"}
 PROBE_FILE_LIMIT_S = 4.0
 """How long after the hang-up the probe's file is waited for; the job ends with the callee's leaving."""
 
@@ -170,7 +171,9 @@ class Call:
         try:
             await self._room.set_status(status)
         except DialError as e:
-            self._finish(self._failed(e, Outcome.DIAL_ERROR))
+            # An agent that talks has understood; one that was never told that the callee picked up is not to blame.
+            if self._line is None or self._line.hear().last_onset_s is None:
+                self._finish(self._failed(e, Outcome.DIAL_ERROR))
 
     async def _converse(self, conversation: Conversation) -> None:
         try:
@@ -254,7 +257,9 @@ class Call:
             self._inbox.receive(data)
 
     def room_closed(self, reason: str) -> None:
-        self._finish(_End(Outcome.AGENT_LEFT, EndCause.ROOM_CLOSED, reason))
+        # A room that somebody closed was closed by the agent; a connection that was lost is nobody's doing.
+        outcome = Outcome.AGENT_LEFT if reason in CLOSED_BY_SOMEBODY else Outcome.ABORTED
+        self._finish(_End(outcome, EndCause.ROOM_CLOSED, reason))
 
     def _line_failed(self, error: BaseException) -> None:
         self._finish(self._failed(error, Outcome.TESTER_ERROR))

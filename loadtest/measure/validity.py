@@ -40,6 +40,8 @@ class Machine:
     stalled: tuple[float, ...] = ()
     """By span: share of it in which some task waited for a core; empty where the kernel does not tell."""
     simulator_lags: tuple[Disturbance, ...] = ()
+    watched: bool = False
+    """The machine carried the whole stack, so that its load must be known."""
 
     @classmethod
     def of(cls, samples: Iterable[HealthSample], cores: int, limits: ValidityLimits) -> Machine:
@@ -56,7 +58,13 @@ class Machine:
                 for s in listed
                 if s.process == SIMULATOR and s.loop_lag_ms is not None and s.loop_lag_ms > limits.frame_gap_ms
             ),
+            watched=True,
         )
+
+    def unseen(self, span: Span) -> bool:
+        """The load of most of a stretch is not known though it should be."""
+        seen = (min(s.end_s, span.end_s) - max(s.start_s, span.start_s) for s in self.spans)
+        return self.watched and sum(s for s in seen if s > 0) < 0.5 * (span.end_s - span.start_s)
 
     def busy_share(self, span: Span) -> float:
         """Mean share of the cores in use over a stretch; 0 where nothing is known."""
@@ -146,6 +154,7 @@ def lateness(span: Span, late: Sequence[Disturbance], machine: Machine, limits: 
         if disturbance.span.meets(span.start_s, span.end_s):
             worst[disturbance.what] = max(worst.get(disturbance.what, 0.0), disturbance.ms)
     busy, stalled = machine.busy_share(span), machine.stalled_share(span)
-    crowded = [f"cpu {busy:.0%}"] if busy > limits.cpu_share else []
+    crowded = ["load_unknown"] if machine.unseen(span) else []
+    crowded += [f"cpu {busy:.0%}"] if busy > limits.cpu_share else []
     crowded += [f"cpu_stall {stalled:.0%}"] if stalled > limits.cpu_stall else []
     return (*(f"{what} {ms:.0f} ms" for what, ms in sorted(worst.items())), *crowded)

@@ -24,7 +24,7 @@ from loadtest.call.lag import watch_loop
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec, Lines, Utterance
 from loadtest.clock import RunClock
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, ScenarioError
 from loadtest.record.codec import encode
 from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted, Outcome
 from loadtest.record.layout import CallFolder
@@ -55,6 +55,8 @@ class _Begin:
     scenario: Path
     overrides: tuple[str, ...]
     probe_dir: Path
+    hashes: Mapping[str, str]
+    """Of the scenario that was planned."""
 
 
 class CalleeProcess:
@@ -65,6 +67,10 @@ class CalleeProcess:
         self._server = server
         self._client = client
         self._loaded = load_scenario(begin.scenario, begin.overrides)
+        if self._loaded.hashes != begin.hashes:
+            raise ScenarioError(
+                f"{begin.scenario}: changed since the run was planned", remedy="Run it again, and edit it afterwards."
+            )
         self._lines = lines_of(self._loaded)
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,7 +169,13 @@ async def _serve() -> None:
     server = LiveKitServer(os.environ["LIVEKIT_URL"], os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"])
     async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
         process = CalleeProcess(
-            _Begin(first["process"], Path(first["scenario"]), tuple(first["overrides"]), Path(first["probe_dir"])),
+            _Begin(
+                first["process"],
+                Path(first["scenario"]),
+                tuple(first["overrides"]),
+                Path(first["probe_dir"]),
+                first["hashes"],
+            ),
             server,
             client,
         )

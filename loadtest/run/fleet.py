@@ -91,9 +91,19 @@ class Fleet:
         return any(p.alive for p in self._processes)
 
     async def start(
-        self, count: int, *, env: Mapping[str, str], scenario: Path, overrides: Sequence[str], probe_dir: Path
+        self,
+        count: int,
+        *,
+        env: Mapping[str, str],
+        scenario: Path,
+        overrides: Sequence[str],
+        hashes: Mapping[str, str],
+        probe_dir: Path,
     ) -> None:
-        """Start `count` processes and wait until they are ready. Raises StackError."""
+        """Start `count` processes and wait until they are ready. Raises StackError.
+
+        scenario, overrides: what each of them loads for itself; hashes: of what they must find.
+        """
         for number in range(count):
             name = f"callee-{number}"
             log = self._logs / f"{name}.log"
@@ -116,6 +126,7 @@ class Fleet:
                     "process": name,
                     "scenario": str(scenario),
                     "overrides": list(overrides),
+                    "hashes": dict(hashes),
                     "probe_dir": str(probe_dir),
                 }
             )

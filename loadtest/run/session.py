@@ -130,6 +130,7 @@ class RunSession:
             env=self._stack.callee_env(),
             scenario=self._loaded.path,
             overrides=tuple(f"{path}={value}" for path, value in self._loaded.override_texts),
+            hashes=self._loaded.hashes,
             probe_dir=self._folder.probe,
         )
         self._progress.stage(f"Warming up: one call to each of {', '.join(scenario.arms)} (in no figure).")

@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> RunFolder:
     with (run.call(calls[2].call_id).events).open("a") as file:
         file.write('{"type":"line_sta')
     samples = [
-        HealthSample(t_s=t, interval_s=1.0, process=p, cpu=0.5) for t in (101.0, 102.0) for p in ("machine", "tester")
+        HealthSample(t_s=t, interval_s=30.0, process=p, cpu=0.5) for t in (110.0, 140.0) for p in ("machine", "tester")
     ]
     run.health.write_text("".join(sample.encode() + "\n" for sample in reversed(samples)))
     return run
@@ -98,10 +98,10 @@ def test_rows_are_in_the_order_of_the_plan(folder: RunFolder) -> None:
     assert list(turns.select("slot", "turn").iter_rows()) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     health = read_table(folder.table("health"), "health")
     assert list(health.select("t_s", "process").iter_rows()) == [
-        (101.0, "machine"),
-        (101.0, "tester"),
-        (102.0, "machine"),
-        (102.0, "tester"),
+        (110.0, "machine"),
+        (110.0, "tester"),
+        (140.0, "machine"),
+        (140.0, "tester"),
     ]
 
 

@@ -136,7 +136,13 @@ def test_load_is_a_mean_over_time() -> None:
 
 def test_a_simulator_that_was_late_is_the_testers_fault() -> None:
     late = HealthSample(t_s=ANSWER_S + 12, interval_s=1.0, process="gemini-simulator", cpu=0.5, loop_lag_ms=300.0)
-    assert invalid(three_turns(), Machine.of([late], 2, ValidityLimits())) == {1: "simulator_lag 300 ms"}
+    idle = HealthSample(t_s=ANSWER_S + 40, interval_s=50.0, process="machine", cpu=0.1)
+    assert invalid(three_turns(), Machine.of([late, idle], 2, ValidityLimits())) == {1: "simulator_lag 300 ms"}
+
+
+def test_a_machine_whose_load_nobody_recorded_is_not_taken_for_idle() -> None:
+    early = HealthSample(t_s=ANSWER_S + 9.9, interval_s=20.0, process="machine", cpu=0.1)
+    assert invalid(three_turns(), Machine.of([early], 2, ValidityLimits())) == {1: "load_unknown", 2: "load_unknown"}
 
 
 def test_a_late_agent_is_the_testers_fault_only_if_it_is_the_testers_agent() -> None:

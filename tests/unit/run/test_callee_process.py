@@ -11,13 +11,14 @@ import pytest
 
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
-from loadtest.errors import DialError, RecordError
+from loadtest.errors import DialError, RecordError, ScenarioError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import CallFailed, Ended, Event, Outcome
 from loadtest.record.reader import read_events
 from loadtest.record.writer import EventWriter
 from loadtest.run.callee_process import CalleeProcess, _Begin
 from loadtest.scenario.callee import Pickup
+from loadtest.scenario.load import load_scenario
 
 SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 
@@ -59,7 +60,9 @@ def begin(folder: Path, tmp_path: Path) -> CalleeProcess:
     """A process that was told to place a call."""
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
     server = LiveKitServer("ws://127.0.0.1:1", "key", "secret")
-    process = CalleeProcess(_Begin("callee-0", SMOKE, (), tmp_path), server, cast("Any", None))
+    process = CalleeProcess(
+        _Begin("callee-0", SMOKE, (), tmp_path, load_scenario(SMOKE).hashes), server, cast("Any", None)
+    )
     process.obey({"command": "call", "spec": spec.to_json(), "folder": str(folder), "origin": 0.0})
     return process
 
@@ -141,3 +144,13 @@ async def test_a_hang_up_that_overtakes_its_call_ends_it(
     process.obey({"command": "hang_up", "reason": "interrupted"})
     await asyncio.gather(*process._tasks)
     assert hung_up == ["interrupted"]
+
+
+def test_a_scenario_that_was_edited_since_the_plan_is_refused(tmp_path: Path) -> None:
+    other = {**load_scenario(SMOKE).hashes, "audio": "0" * 64}
+    with pytest.raises(ScenarioError, match="changed since the run was planned"):
+        CalleeProcess(
+            _Begin("callee-0", SMOKE, (), tmp_path, other),
+            LiveKitServer("ws://127.0.0.1:1", "k", "s"),
+            cast("Any", None),
+        )
