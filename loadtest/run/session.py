@@ -168,7 +168,7 @@ class RunSession:
                 ends = await asyncio.gather(*aside, return_exceptions=True)
                 self._warn(
                     *(
-                        f"{task.get_name().capitalize()} failed during the run: {str(end).splitlines()[0]}"
+                        f"{task.get_name().capitalize()} failed during the run: {_in_a_line(end)}"
                         for task, end in zip(aside, ends, strict=True)
                         if isinstance(end, Exception)
                     )
@@ -274,6 +274,10 @@ class RunSession:
     def _process_groups(self) -> Mapping[str, Iterable[int]]:
         callees = {name: (pid,) for name, pid in self._fleet.pids.items()}
         return {**callees, **self._stack.pids()}
+
+
+def _in_a_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 async def _never() -> StackError:
