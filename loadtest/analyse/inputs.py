@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from loadtest.errors import RecordError
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo
+from loadtest.record.run_scenario import read_run_scenario
 from loadtest.record.tables import read_table
 from loadtest.scenario.models import Scenario
 
@@ -53,7 +51,7 @@ def read_run(folder: RunFolder) -> RunData:
     """Read what `measure` left. Raises RecordError, naming the file."""
     return RunData(
         info=RunInfo.read(folder),
-        scenario=_scenario(folder),
+        scenario=read_run_scenario(folder),
         planned=_planned(folder),
         calls=read_table(folder.table("calls"), "calls"),
         turns=read_table(folder.table("turns"), "turns"),
@@ -67,16 +65,6 @@ def read_run(folder: RunFolder) -> RunData:
 def block_numbers(frame: pl.DataFrame) -> npt.NDArray[np.int64]:
     """The block of each row (n,), the incomplete last one as `NO_BLOCK`."""
     return frame["block"].fill_null(NO_BLOCK).cast(pl.Int64).to_numpy()
-
-
-def _scenario(folder: RunFolder) -> Scenario:
-    try:
-        return Scenario.model_validate(YAML(typ="safe", pure=True).load(folder.scenario.read_text(encoding="utf-8")))
-    except (OSError, ValueError, YAMLError, ValidationError) as e:
-        raise RecordError(
-            f"{folder.scenario}: cannot be read as a resolved scenario: {e}",
-            remedy="It is written by `loadtest run` and not meant to be edited; restore it from another copy.",
-        ) from e
 
 
 def _planned(folder: RunFolder) -> int | None:

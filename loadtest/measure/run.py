@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from loadtest.errors import RecordError
 from loadtest.measure.call_record import read_call
 from loadtest.measure.tables import CallRows, Row, call_rows
@@ -21,6 +18,7 @@ from loadtest.record.health import HealthSample, read_health
 from loadtest.record.layout import RunFolder
 from loadtest.record.plan_io import read_plan
 from loadtest.record.run_json import RunInfo
+from loadtest.record.run_scenario import read_run_scenario
 from loadtest.record.tables import TABLES, write_table
 from loadtest.scenario.models import Scenario
 
@@ -35,7 +33,7 @@ def is_run(folder: RunFolder) -> bool:
 def measure_run(folder: RunFolder, progress: Callable[[int, int], None] | None = None) -> None:
     """Write tables/*.parquet of a run. `progress`: calls measured, of how many. Raises RecordError."""
     run = RunInfo.read(folder)
-    scenario = _read_scenario(folder)
+    scenario = read_run_scenario(folder)
     samples = read_health(folder.health) if folder.health.exists() else ()
     planned = sorted(read_plan(folder.plan), key=lambda call: (call.slot, call.call_id))
     measured: list[CallRows] = []
@@ -77,13 +75,3 @@ def _health(samples: Sequence[HealthSample]) -> list[Row]:
     columns = TABLES["health"]
     ordered = sorted(samples, key=lambda sample: (sample.t_s, sample.process))
     return [{name: value for name, value in asdict(sample).items() if name in columns} for sample in ordered]
-
-
-def _read_scenario(folder: RunFolder) -> Scenario:
-    try:
-        return Scenario.model_validate(YAML(typ="safe", pure=True).load(folder.scenario.read_text()))
-    except (OSError, YAMLError, ValueError) as e:
-        raise RecordError(
-            f"{folder.scenario}: cannot be read: {e}",
-            remedy="It is the scenario as it was run, written by loadtest: restore it from a copy of the run.",
-        ) from e

@@ -12,32 +12,17 @@ import pytest
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError, RecordError, ScenarioError
-from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import CallFailed, Ended, Event, Outcome
 from loadtest.record.reader import read_events
 from loadtest.record.writer import EventWriter
 from loadtest.run.callee_process import CalleeProcess, _Begin
-from loadtest.scenario.callee import Pickup
 from loadtest.scenario.load import load_scenario
+from tests.unit.calls import planned_call
 
 SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 
 
-CALL = PlannedCall(
-    call_id="0000-ga",
-    slot=0,
-    block=0,
-    pair=0,
-    arm="ga",
-    due_s=0.0,
-    script="s",
-    line_hashes=(),
-    number="12005550100",
-    ring_s=1.0,
-    pickup=Pickup.ANSWER,
-    patience_s=5.0,
-    seed=1,
-)
+CALL = planned_call()
 
 
 class Room:

@@ -7,7 +7,7 @@ import pytest
 from loadtest.clock import RunClock
 from loadtest.plan.calls import PlannedCall
 from loadtest.run.dialler import dial_plan
-from loadtest.scenario.callee import Pickup
+from tests.unit.calls import planned_call
 
 
 class VirtualClock(RunClock):
@@ -29,24 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
 
 
 def calls(*due_s: float) -> list[PlannedCall]:
-    return [
-        PlannedCall(
-            call_id=f"{slot:04d}-ga",
-            slot=slot,
-            block=0,
-            pair=0,
-            arm="ga",
-            due_s=due,
-            script="s",
-            line_hashes=(),
-            number="15550100100",
-            ring_s=1.0,
-            pickup=Pickup.ANSWER,
-            patience_s=5.0,
-            seed=1,
-        )
-        for slot, due in enumerate(due_s)
-    ]
+    return [planned_call(call_id=f"{slot:04d}-ga", slot=slot, due_s=due) for slot, due in enumerate(due_s)]
 
 
 async def test_closed_loop_dialling_is_impossible_calls_are_placed_when_due_whether_or_not_others_ended(

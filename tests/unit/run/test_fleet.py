@@ -9,28 +9,13 @@ from pathlib import Path
 import pytest
 
 from loadtest.call.spec import CallSpec
-from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.record.reader import read_events
 from loadtest.run.fleet import Fleet, _Placed, _Process
-from loadtest.scenario.callee import Pickup
+from tests.unit.calls import planned_call
 
-CALL = PlannedCall(
-    call_id="0000-ga",
-    slot=0,
-    block=0,
-    pair=0,
-    arm="ga",
-    due_s=0.0,
-    script="script.yaml",
-    line_hashes=(),
-    number="12005550100",
-    ring_s=1.0,
-    pickup=Pickup.ANSWER,
-    patience_s=5.0,
-    seed=1,
-)
+CALL = planned_call()
 
 
 class Listener:

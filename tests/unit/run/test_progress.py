@@ -7,28 +7,13 @@ import io
 from rich.console import Console
 
 from loadtest.call.spec import CallSpec
-from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Answered, Event, Heard, LineEnded, Outcome
 from loadtest.run.progress import PlainProgress, Tally, TerminalProgress, progress_for
-from loadtest.scenario.callee import Pickup
+from tests.unit.calls import planned_call
 
 
 def call(arm: str) -> CallSpec:
-    planned = PlannedCall(
-        call_id=f"0000-{arm}",
-        slot=0,
-        block=0,
-        pair=0,
-        arm=arm,
-        due_s=0.0,
-        script="s",
-        line_hashes=(),
-        number="12005550100",
-        ring_s=1.0,
-        pickup=Pickup.ANSWER,
-        patience_s=5.0,
-        seed=1,
-    )
+    planned = planned_call(call_id=f"0000-{arm}", arm=arm)
     return CallSpec(call=planned, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
 
 
