@@ -2,7 +2,7 @@
 
 LoadtestError            exit 1   the tool failed
 ├── ScenarioError        exit 2   the scenario, or what it names, is unusable
-├── StackError           exit 1   an embedded service could not be started, or died
+├── StackError           exit 1   a service of the run could not be reached or started, or died
 ├── DialError            exit 1   a call could not be placed
 ├── RecordError          exit 1   a results folder could not be written or read
 ├── AnalysisError        exit 1   a figure cannot be computed from what was recorded
@@ -64,7 +64,7 @@ class ScenarioError(LoadtestError):
 
 
 class StackError(LoadtestError):
-    """An embedded service could not be provided, did not start, or died."""
+    """A service of the run could not be reached or provided, did not start, or died."""
 
 
 class DialError(LoadtestError):

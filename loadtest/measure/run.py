@@ -61,8 +61,6 @@ def _measure_call(
 
 
 def _machine(run: RunInfo, scenario: Scenario, samples: Sequence[HealthSample]) -> Machine:
-    if scenario.stack != "embedded":
-        return Machine()
     cores = run.host.get("cores")
     if not isinstance(cores, int) or cores < 1:
         raise RecordError(

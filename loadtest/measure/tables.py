@@ -37,7 +37,7 @@ def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Mach
     """Measure one call."""
     planned, limits = record.planned, scenario.validity
     agent = scenario.arms[planned.arm].agent
-    late = disturbances(record, limits, machine, own_agent=scenario.stack == "embedded" and agent.reference)
+    late = disturbances(record, limits, machine, own_agent=agent.reference)
     taken = turns(record, scenario)
     found = connections(record)
     ended = closes(record, found, utterances(record.speech, scenario.callee.agent_finished_after_s))

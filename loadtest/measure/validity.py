@@ -31,7 +31,7 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How busy the machine was that carried tester and embedded stack. Empty where the agents run elsewhere."""
+    """How busy the tester's machine was, which carries the callees and whatever else the run started."""
 
     ends_s: tuple[float, ...] = ()
     spans: tuple[Span, ...] = ()
@@ -41,7 +41,7 @@ class Machine:
     """By span: share of it in which some task waited for a core; empty where the kernel does not tell."""
     simulator_lags: tuple[Disturbance, ...] = ()
     watched: bool = False
-    """The machine carried the whole stack, so that its load must be known."""
+    """By a run: its machine's load must be known."""
 
     @classmethod
     def of(cls, samples: Iterable[HealthSample], cores: int, limits: ValidityLimits) -> Machine:

@@ -93,7 +93,7 @@ class RunSession:
                     await self._dial()
                 state = RunState.INTERRUPTED if self._stop else RunState.COMPLETE
             finally:
-                self._progress.stage("Stopping the embedded services." if self._stack.embedded else "Winding down.")
+                self._progress.stage("Stopping what was started.")
                 try:
                     await self._wind_down()
                 finally:

@@ -48,7 +48,7 @@ class ValidityLimits(Model):
     frame_gap_ms: float = Field(default=120.0, gt=0)
     """... or if audio from or to the line was later than this."""
     cpu_share: float = Field(default=0.9, gt=0, le=1)
-    """... or, on the embedded stack, if the machine was busier than this while it lasted."""
+    """... or if the tester's machine was busier than this while it lasted."""
     cpu_stall: float = Field(default=0.4, gt=0, le=1)
     """... or if for more than this share of it some task of the machine had to wait for a core."""
     dial_late_ms: float = Field(default=1000.0, gt=0)
@@ -95,7 +95,7 @@ class Scenario(Model):
     seed: int = Field(default=1, ge=0, lt=2**63)
     """Of everything that is drawn."""
     stack: Literal["embedded", "external"] = "embedded"
-    """embedded: livekit-server, simulator and agents are started for the run; external: LIVEKIT_URL and keys from the
+    """Where LiveKit is. embedded: livekit-server is started for the run; external: LIVEKIT_URL and keys from the
     environment."""
     hosts: tuple[str, ...] = ()
     """Hosts other than loopback that calls may go to: names or addresses, without scheme and port."""
@@ -147,14 +147,10 @@ class Scenario(Model):
                 problems.append(
                     f"arms.{name}.agent: an external agent cannot reach the embedded stack: say `stack: external`"
                 )
-            if not arm.agent.external and self.stack == "external":
+            if arm.agent.external and arm.endpoint is not None and arm.endpoint.profile is not None:
                 problems.append(
-                    f"arms.{name}.agent: with `stack: external` nothing is started: expected {{external, name: NAME}}"
-                )
-            if arm.endpoint is not None and arm.endpoint.profile is not None and self.stack == "external":
-                problems.append(
-                    f"arms.{name}.endpoint: with `stack: external` nothing is simulated: say `google`, `base_url` "
-                    "or nothing, as the agent is set up"
+                    f"arms.{name}.endpoint: an external agent cannot be pointed at a simulated endpoint: say "
+                    "`google`, `base_url` or nothing, as the agent is set up"
                 )
             if arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
                 problems.append(f"arms.{name}.agent: with several arms each command needs `name` for its dispatch")

@@ -6,12 +6,13 @@ import json
 import os
 import secrets
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
 from loadtest.errors import StackError
+from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.service import Service
 
@@ -24,15 +25,10 @@ PORT_TAKEN = "address already in use"
 
 @dataclass(frozen=True, slots=True)
 class LiveKitServer:
-    """A running livekit-server.
-
-    url: ws:// address for participants and workers. api_key, api_secret: for tokens and the API.
-    """
+    """A running livekit-server, and how it is reached."""
 
     service: Service
-    url: str
-    api_key: str
-    api_secret: str = field(repr=False)
+    access: LiveKitAccess
 
     async def wait_for_worker(self, agent_name: str, *, timeout_s: float) -> None:
         """Return when an agent worker of that name has registered. Raises StackError when the time is up."""
@@ -99,12 +95,7 @@ async def _start(binary: Path, log_path: Path, port: int) -> LiveKitServer:
     except BaseException:
         await service.stop()
         raise
-    return LiveKitServer(
-        service=service,
-        url=f"ws://{LOOPBACK}:{port}",
-        api_key=api_key,
-        api_secret=api_secret,
-    )
+    return LiveKitServer(service, LiveKitAccess(f"ws://{LOOPBACK}:{port}", api_key, api_secret))
 
 
 def _config(port: int, udp_port: int) -> dict[str, object]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.errors import ScenarioError, StackError
+from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.server import LiveKitServer
 from loadtest.stack.service import Service
 
-__all__ = ["REFERENCE_AGENT", "ArmSpec", "Worker", "agent_environment", "start_worker", "workers_of"]
+__all__ = ["REFERENCE_AGENT", "ArmSpec", "Worker", "agent_environment", "registered_as", "start_worker", "workers_of"]
 
 REFERENCE_AGENT = "loadtest-reference"
 REFERENCE_SCRIPT = Path(__file__).parent / "agent" / "agent.py"
@@ -29,6 +30,9 @@ NOT_INHERITED = {
     "GOOGLE_GEMINI_BASE_URL",
     "GOOGLE_VERTEX_BASE_URL",
 }
+REGISTERED = "registered worker"
+"""In the log of livekit-agents, for Python (plain or JSON) and for Node.js."""
+AGENT_NAME_IN_LOG = re.compile(r'"agent_?name": ?"([^"]*)"', re.IGNORECASE)
 BASE_URL_VARIABLE = {"gemini": "GOOGLE_GEMINI_BASE_URL", "vertex": "GOOGLE_VERTEX_BASE_URL"}
 
 
@@ -37,8 +41,9 @@ class ArmSpec:
     """What the stack must provide for one arm.
 
     api: gemini or vertex. command: what to start as the agent, with `env` added to its environment; None for the
-    reference agent. agent_name: what a command's worker registers as; None if it joins every room by itself. The
-    endpoint is simulated if `profile` (resolved) is given, else at `base_url`, trusting `ca_file` too; else Google's.
+    reference agent. agent_name: what the worker registers as; None if it joins every room by itself (a command), or
+    under its usual name (the reference agent). The endpoint is simulated if `profile` (resolved) is given, else at
+    `base_url`, trusting `ca_file` too; else Google's.
     """
 
     name: str
@@ -61,8 +66,13 @@ class Worker:
     arms: tuple[ArmSpec, ...]
 
     @property
+    def reference(self) -> bool:
+        return self.arms[0].command is None
+
+    @property
     def title(self) -> str:
-        return f"agent-{self.agent_name}" if self.agent_name else "agent"
+        name = REFERENCE_AGENT if self.reference else self.agent_name
+        return f"agent-{name}" if name else "agent"
 
 
 def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
@@ -72,7 +82,7 @@ def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
     """
     workers: dict[str, Worker] = {}
     for arm in arms:
-        name = REFERENCE_AGENT if arm.command is None else arm.agent_name or ""
+        name = arm.agent_name or (REFERENCE_AGENT if arm.command is None else "")
         command = arm.command or (sys.executable, str(REFERENCE_SCRIPT), "start")
         same = workers.get(name)
         if same is not None and (same.command, dict(same.env)) != (command, dict(arm.env)):
@@ -87,7 +97,7 @@ def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
 def agent_environment(
     worker: Worker,
     *,
-    livekit: Mapping[str, str],
+    livekit: LiveKitAccess,
     api_key: str | None,
     ca_bundle: Path,
     probe_dir: Path | None,
@@ -100,7 +110,7 @@ def agent_environment(
     in the dispatch metadata.
     """
     env = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    env |= livekit
+    env |= livekit.environ()
     env |= {
         "SSL_CERT_FILE": str(ca_bundle),
         "NO_PROXY": ",".join(filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), LOOPBACK, "localhost"])),
@@ -113,9 +123,9 @@ def agent_environment(
         env["LOADTEST_PROBE_DIR"] = str(probe_dir)
     if api_key is not None:
         env["GOOGLE_API_KEY"] = api_key
-    if worker.agent_name != REFERENCE_AGENT:
-        if worker.agent_name:
-            env["LIVEKIT_AGENT_NAME"] = worker.agent_name
+    if worker.agent_name:
+        env["LIVEKIT_AGENT_NAME"] = worker.agent_name
+    if not worker.reference:
         endpoints = {(arm.api, base_url(arm.name)) for arm in worker.arms}
         if len(endpoints) == 1:
             api, address = endpoints.pop()
@@ -125,10 +135,11 @@ def agent_environment(
 
 
 async def start_worker(
-    worker: Worker, *, server: LiveKitServer, env: Mapping[str, str], logs_dir: Path, remove: Path
+    worker: Worker, *, server: LiveKitServer | None, env: Mapping[str, str], logs_dir: Path, remove: Path
 ) -> Service:
     """Start a worker and return when it has registered. Raises StackError, with the end of its log, when it doesn't.
 
+    server: whose log tells of the registration; None for one whose log is elsewhere, so that the worker's own counts.
     remove: the stack's private folder, which is to go with the worker.
     """
     log_name = re.sub(r"[^\w.-]+", "_", worker.title)
@@ -140,6 +151,18 @@ async def start_worker(
         grace_s=GRACE_S,
         remove=remove,
     )
+    try:
+        if server is None:
+            await _says_registered(worker, service)
+        else:
+            await _server_says_registered(worker, service, server)
+    except BaseException:
+        await service.stop()
+        raise
+    return service
+
+
+async def _server_says_registered(worker: Worker, service: Service, server: LiveKitServer) -> None:
     registration = asyncio.create_task(server.wait_for_worker(worker.agent_name, timeout_s=REGISTRATION_TIMEOUT_S))
     try:
         await asyncio.wait({registration, service.exited}, return_when=asyncio.FIRST_COMPLETED)
@@ -153,13 +176,42 @@ async def start_worker(
         except StackError as error:
             if server.service.exited.done():
                 raise
-            called = f"under the name {worker.agent_name!r}" if worker.agent_name else "as a worker without agent_name"
             raise service.error(
-                f"runs but did not register {called} within {REGISTRATION_TIMEOUT_S:g} s",
+                f"runs but did not register {_called(worker)} within {REGISTRATION_TIMEOUT_S:g} s",
                 remedy="Let it use LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and the arm's agent name.",
             ) from error
-    except BaseException:
+    finally:
         registration.cancel()
-        await service.stop()
-        raise
-    return service
+
+
+async def _says_registered(worker: Worker, service: Service) -> None:
+    found = await service.wait_for_line(
+        registered_as,
+        what=f"it said `{REGISTERED}` in its log",
+        timeout_s=REGISTRATION_TIMEOUT_S,
+        remedy="Let it use LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and log at the level INFO.",
+    )
+    if found.agent_name is not None and found.agent_name != worker.agent_name:
+        raise service.error(
+            f"registered with LiveKit as {found.agent_name!r}, not {_called(worker)}",
+            remedy="Let it use the arm's agent name, which it finds in LIVEKIT_AGENT_NAME, or change the scenario.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a worker's log says of its registration. agent_name: None if it does not say."""
+
+    agent_name: str | None
+
+
+def registered_as(line: str) -> Registration | None:
+    """The registration that a line of a worker's log tells of: as livekit-agents for Python or Node.js write it."""
+    if REGISTERED not in line:
+        return None
+    named = AGENT_NAME_IN_LOG.search(line)
+    return Registration(None if named is None else named.group(1))
+
+
+def _called(worker: Worker) -> str:
+    return f"under the name {worker.agent_name!r}" if worker.agent_name else "as a worker without agent_name"

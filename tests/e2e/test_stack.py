@@ -1,4 +1,4 @@
-"""The embedded stack on real parts: what it listens on, what it leaves behind, and how it fails."""
+"""The services of a run on real parts: what it listens on, what it leaves behind, and how it fails."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from livekit import api, rtc
 
 from loadtest.errors import StackError
 from loadtest.stack import workers
-from loadtest.stack.embedded import ArmSpec, EmbeddedStack, EmbeddedStackSpec
 from loadtest.stack.install import find_server
 from loadtest.stack.ports import free_port
 from loadtest.stack.server import LiveKitServer, start_livekit_server
+from loadtest.stack.services import ArmSpec, Services, ServicesSpec
 
 PROFILE = {
     "version": 1,
@@ -44,13 +44,18 @@ def arm(name: str, *command: str, agent_name: str | None = None, **env: str) -> 
     )
 
 
-def spec(folder: Path, *arms: ArmSpec) -> EmbeddedStackSpec:
-    return EmbeddedStackSpec(
-        arms=arms, logs_dir=folder / "logs", truth_dir=folder / "truth", probe_dir=folder / "probe", seed=1
+def spec(folder: Path, *arms: ArmSpec) -> ServicesSpec:
+    return ServicesSpec(
+        arms=arms,
+        livekit=None,
+        logs_dir=folder / "logs",
+        truth_dir=folder / "truth",
+        probe_dir=folder / "probe",
+        seed=1,
     )
 
 
-def reference_spec(folder: Path) -> EmbeddedStackSpec:
+def reference_spec(folder: Path) -> ServicesSpec:
     return spec(folder, arm("preview"), arm("ga"))
 
 
@@ -67,8 +72,9 @@ def children() -> list[int]:
 
 
 def token(server: LiveKitServer, identity: str) -> str:
+    keys = server.access
     grants = api.VideoGrants(room_join=True, room="room")
-    return api.AccessToken(server.api_key, server.api_secret).with_identity(identity).with_grants(grants).to_jwt()
+    return api.AccessToken(keys.api_key, keys.api_secret).with_identity(identity).with_grants(grants).to_jwt()
 
 
 async def test_livekit_server_is_on_loopback_and_media_goes_over_udp(tmp_path: Path) -> None:
@@ -87,8 +93,8 @@ async def test_livekit_server_is_on_loopback_and_media_goes_over_udp(tmp_path: P
         arrived = asyncio.Event()
         one, other = rtc.Room(), rtc.Room()
         other.on("data_received", lambda _: arrived.set())
-        await other.connect(server.url, token(server, "other"))
-        await one.connect(server.url, token(server, "one"))
+        await other.connect(server.access.url, token(server, "other"))
+        await one.connect(server.access.url, token(server, "one"))
         await one.local_participant.publish_data(b"hello")
         await asyncio.wait_for(arrived.wait(), 10)
         await one.disconnect()
@@ -99,8 +105,8 @@ async def test_livekit_server_is_on_loopback_and_media_goes_over_udp(tmp_path: P
     finally:
         await server.service.stop()
     said = log.read_text()
-    assert server.api_secret not in said
-    assert server.api_secret not in repr(server)
+    assert server.access.api_secret not in said
+    assert server.access.api_secret not in repr(server)
     assert "stun.l.google.com" not in said
 
 
@@ -134,7 +140,7 @@ async def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
 
 
 async def test_the_stack_serves_watches_and_leaves_nothing(tmp_path: Path) -> None:
-    async with EmbeddedStack(reference_spec(tmp_path)) as stack:
+    async with Services(reference_spec(tmp_path)) as stack:
         assert stack.base_url("preview") != stack.base_url("ga")
         pids = stack.pids()
         assert {name: bool(of_service) for name, of_service in pids.items()} == {
@@ -149,7 +155,7 @@ async def test_the_stack_serves_watches_and_leaves_nothing(tmp_path: Path) -> No
         watch_lag.cancel()
         assert service == "gemini-simulator"
         assert lag_ms >= 0
-        secret = stack.livekit_env()["LIVEKIT_API_SECRET"]
+        secret = stack.livekit.api_secret
         started = children()
 
         watch = asyncio.create_task(stack.failed())
@@ -164,7 +170,7 @@ async def test_the_stack_serves_watches_and_leaves_nothing(tmp_path: Path) -> No
 
 async def test_a_stop_is_no_failure(tmp_path: Path) -> None:
     registers = script(WORKER)
-    async with EmbeddedStack(spec(tmp_path, arm("only", *registers, agent_name="mine"))) as stack:
+    async with Services(spec(tmp_path, arm("only", *registers, agent_name="mine"))) as stack:
         watch = asyncio.create_task(stack.failed())
         await stack.stop()
         done, _ = await asyncio.wait({watch}, timeout=0)
@@ -188,7 +194,7 @@ async def test_a_command_that_ends_before_it_registers(tmp_path: Path) -> None:
     dies = script("import os, sys; sys.exit('no module named ' + os.environ['WANTED'])")
     before = children()
     with pytest.raises(StackError, match="agent-mine ended with code 1 before it registered") as raised:
-        async with EmbeddedStack(spec(tmp_path, arm("only", *dies, agent_name="mine", WANTED="butter"))):
+        async with Services(spec(tmp_path, arm("only", *dies, agent_name="mine", WANTED="butter"))):
             pass
     assert "no module named butter" in raised.value.message
     assert children() == before
@@ -199,7 +205,7 @@ async def test_a_command_that_never_registers(tmp_path: Path, monkeypatch: pytes
     idles = script("import time; print('thinking', flush=True); time.sleep(600)")
     before = children()
     with pytest.raises(StackError, match="runs but did not register under the name 'mine' within 1 s") as raised:
-        async with EmbeddedStack(spec(tmp_path, arm("only", *idles, agent_name="mine"))):
+        async with Services(spec(tmp_path, arm("only", *idles, agent_name="mine"))):
             pass
     assert "thinking" in raised.value.message
     assert children() == before
@@ -211,5 +217,5 @@ async def test_googles_endpoint_needs_a_key(tmp_path: Path, monkeypatch: pytest.
         name="live", api="gemini", agent_name=None, command=None, env={}, profile=None, base_url=None, ca_file=None
     )
     with pytest.raises(StackError, match="GOOGLE_API_KEY is not set"):
-        async with EmbeddedStack(spec(tmp_path, live)):
+        async with Services(spec(tmp_path, live)):
             pass

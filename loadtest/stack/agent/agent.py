@@ -8,7 +8,8 @@ endpoint from the dispatch metadata:
                   "probe_dir": DIR|null, "project", "location"}}      (the last two for Vertex, else their defaults)
 
 Environment: LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, GOOGLE_API_KEY, SSL_CERT_FILE,
-LOADTEST_AGENT_PORT (health endpoint, 0 = any), LOADTEST_AGENT_IDLE_PROCESSES. Logs are JSON lines on stderr.
+LIVEKIT_AGENT_NAME (else loadtest-reference), LOADTEST_AGENT_PORT (health endpoint, 0 = any),
+LOADTEST_AGENT_IDLE_PROCESSES. Logs are JSON lines on stderr.
 """
 
 from __future__ import annotations
@@ -250,7 +251,7 @@ def new_server() -> AgentServer:
         http_proxy=None,
         log_level="INFO",
     )
-    server.rtc_session(entrypoint, agent_name=AGENT_NAME)
+    server.rtc_session(entrypoint, agent_name=os.environ.get("LIVEKIT_AGENT_NAME", AGENT_NAME))
     return server
 
 

@@ -166,3 +166,15 @@ def test_the_command_refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:
     assert "is no run" in result.output
     assert not (tmp_path / "tables").exists()
     assert CliRunner().invoke(measure, [str(tmp_path / "missing")]).exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("stack", ["embedded", "external"])
+def test_a_busy_machine_spoils_the_callees_wherever_livekit_is(folder: RunFolder, stack: str) -> None:
+    agents = "" if stack == "embedded" else "stack: external\n"
+    folder.scenario.write_text(folder.scenario.read_text() + agents)
+    busy = HealthSample(t_s=140.0, interval_s=60.0, process="machine", cpu=1.95)
+    folder.health.write_text(busy.encode() + "\n")
+    measure_run(folder)
+    rows = read_table(folder.table("turns"), "turns").to_dicts()
+    assert rows
+    assert all("cpu 98%" in row["invalid_reason"] for row in rows)

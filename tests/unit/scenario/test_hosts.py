@@ -112,19 +112,26 @@ def test_an_external_stack_needs_url_and_keys(spoil: Spoil) -> None:
     check_environment(loaded, {**LIVEKIT, "LIVEKIT_URL": "ws://127.0.0.1:7880"})
 
 
+def test_an_external_stack_takes_agents_and_endpoints_of_every_kind(spoil: Spoil) -> None:
+    arms = (
+        "arms={ours: {model: model-a, agent: reference, endpoint: {profile: endpoint.yaml}},"
+        " started: {model: model-a, agent: {command: [x], name: x}, endpoint: {profile: endpoint.yaml}},"
+        " theirs: {model: model-a, agent: {external, name: a}}}"
+    )
+    loaded = load_scenario(spoil(), ["stack=external", arms])
+    assert set(loaded.profiles) == {"ours", "started"}
+
+
 @pytest.mark.parametrize(
-    "arm",
+    ("stack", "endpoint", "said"),
     [
-        "{model: model-a, agent: reference, endpoint: google}",
-        "{model: model-a, endpoint: {base_url: 'https://127.0.0.1:1'}}",
+        ("embedded", "", "an external agent cannot reach the embedded stack"),
+        ("external", ", endpoint: {profile: endpoint.yaml}", "cannot be pointed at a simulated endpoint"),
     ],
 )
-def test_an_external_stack_starts_no_agent(spoil: Spoil, arm: str) -> None:
-    with pytest.raises(ScenarioError, match="nothing is started"):
-        load_scenario(spoil(), ["stack=external", f"arms={{ga: {arm}}}"])
-
-
-def test_an_external_stack_simulates_no_endpoint(spoil: Spoil) -> None:
-    arm = "arms={ga: {model: model-a, agent: {external, name: a}, endpoint: {profile: endpoint.yaml}}}"
-    with pytest.raises(ScenarioError, match="nothing is simulated"):
-        load_scenario(spoil(), ["stack=external", arm])
+def test_an_external_agent_is_not_started_and_not_pointed_anywhere(
+    spoil: Spoil, stack: str, endpoint: str, said: str
+) -> None:
+    arm = f"arms={{ga: {{model: model-a, agent: {{external, name: a}}{endpoint}}}}}"
+    with pytest.raises(ScenarioError, match=said):
+        load_scenario(spoil(), [f"stack={stack}", arm])

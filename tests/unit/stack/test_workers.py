@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ScenarioError
-from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, agent_environment, workers_of
+from loadtest.stack.access import LiveKitAccess
+from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, agent_environment, registered_as, workers_of
 
-LIVEKIT = {"LIVEKIT_URL": "ws://127.0.0.1:1", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}
+LIVEKIT = LiveKitAccess("ws://127.0.0.1:1", "k", "s")
 
 
 def arm(name: str, *command: str, agent_name: str | None = None, api: str = "gemini", **env: str) -> ArmSpec:
@@ -44,6 +45,12 @@ def test_arms_share_the_reference_agent() -> None:
     assert Path(worker.command[1]).is_file()
 
 
+def test_the_reference_agent_takes_another_name() -> None:
+    (worker,) = workers_of([arm("a", agent_name="loadtest-reference-1f"), arm("b", agent_name="loadtest-reference-1f")])
+    assert worker.agent_name == environment(*worker.arms)["LIVEKIT_AGENT_NAME"] == "loadtest-reference-1f"
+    assert worker.title == "agent-loadtest-reference"
+
+
 def test_each_command_is_started_once_for_each_name() -> None:
     workers = workers_of([arm("a", "x", agent_name="one"), arm("b", "x", agent_name="two"), arm("c")])
     assert [worker.agent_name for worker in workers] == ["one", "two", REFERENCE_AGENT]
@@ -62,7 +69,7 @@ def test_a_command_that_knows_nothing_of_loadtest_finds_its_endpoint(monkeypatch
     assert env["LIVEKIT_AGENT_NAME"] == "one"
     assert env["GOOGLE_API_KEY"] == "secret"
     assert env["SSL_CERT_FILE"] == "/bundle.pem"
-    assert env.items() >= LIVEKIT.items()
+    assert env.items() >= LIVEKIT.environ().items()
     vertex = environment(arm("a", "x", agent_name="one", api="vertex"))
     assert vertex["GOOGLE_VERTEX_BASE_URL"] == "https://127.0.0.1:2/arms/a"
     assert "GOOGLE_GEMINI_BASE_URL" not in vertex
@@ -84,3 +91,25 @@ def test_loopback_is_reached_without_the_users_proxy(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NO_PROXY", "intranet")
     env = environment(arm("a"))
     assert env["NO_PROXY"] == env["no_proxy"] == "intranet,127.0.0.1,localhost"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('{"message": "registered worker", "level": "INFO", "agent_name": "mine", "id": "AW_1"}', "mine"),
+        ('{"message": "registered worker", "level": "INFO", "agent_name": "", "id": "AW_1"}', ""),
+        (
+            '2026-11-22 19:00:00,1 - INFO livekit.agents - registered worker {"agent_name": "mine", "id": "AW_1"}',
+            "mine",
+        ),
+        ('{"level":30,"time":1,"id":"AW_1","version":"1.0.0","msg":"registered worker"}', None),
+    ],
+)
+def test_registrations_in_workers_logs(line: str, name: str | None) -> None:
+    found = registered_as(line)
+    assert found is not None
+    assert found.agent_name == name
+
+
+def test_other_lines_register_nobody() -> None:
+    assert registered_as('{"message": "starting worker", "agent_name": "mine"}') is None

@@ -1,4 +1,7 @@
-"""The embedded stack of one run: livekit-server, simulated endpoints, agents. Only what the arms need is started."""
+"""What one run starts: livekit-server unless another is named, simulated endpoints, agents.
+
+Only what the arms need is started: nothing at all for external agents with endpoints of their own.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from loadtest.errors import StackError
+from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.install import find_server
 from loadtest.stack.server import LiveKitServer, start_livekit_server
 from loadtest.stack.service import Service
@@ -20,31 +24,33 @@ from loadtest.stack.simulator import SimulatorProcess, start_simulator
 from loadtest.stack.tls import ServerTls, write_ca_bundle, write_server_tls
 from loadtest.stack.workers import ArmSpec, Worker, agent_environment, start_worker, workers_of
 
-__all__ = ["ArmSpec", "EmbeddedStack", "EmbeddedStackSpec"]
+__all__ = ["ArmSpec", "Services", "ServicesSpec"]
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedStackSpec:
+class ServicesSpec:
     """What to start.
 
+    arms: those whose agent or endpoint is started here. livekit: the LiveKit server to use; None to start one.
     logs_dir, truth_dir, probe_dir: absolute folders of the run, for the services' logs, the simulator's ground truth
     and the probe's local files; made if missing. seed: of the simulator's draws.
     """
 
     arms: tuple[ArmSpec, ...]
+    livekit: LiveKitAccess | None
     logs_dir: Path
     truth_dir: Path
     probe_dir: Path
     seed: int
 
 
-class EmbeddedStack:
+class Services:
     """Starts the services of a run, watches them, takes them down. They die with this process, too.
 
     An async context manager, or `start` and, whatever became of it, `stop`.
     """
 
-    def __init__(self, spec: EmbeddedStackSpec) -> None:
+    def __init__(self, spec: ServicesSpec) -> None:
         self._spec = spec
         self._server: LiveKitServer | None = None
         self._simulator: SimulatorProcess | None = None
@@ -69,7 +75,7 @@ class EmbeddedStack:
         """Start everything and return when every agent has registered. Raises StackError, naming the service."""
         spec = self._spec
         workers = workers_of(spec.arms)
-        binary = find_server()
+        binary = None if spec.livekit is not None else find_server()
         for folder in (spec.logs_dir, spec.truth_dir, spec.probe_dir):
             folder.mkdir(parents=True, exist_ok=True)
         api_key = _api_key(spec.arms)
@@ -80,25 +86,26 @@ class EmbeddedStack:
         named = [arm.ca_file for arm in spec.arms if arm.ca_file is not None]
         inherited = os.environ.get("SSL_CERT_FILE")
         write_ca_bundle(ca_bundle, ca_pem=tls.ca_pem, ca_files=(*named, *([Path(inherited)] if inherited else [])))
-        self._server = await start_livekit_server(binary.path, spec.logs_dir / "livekit-server.log")
-        self._services.append(self._server.service)
+        if binary is not None:
+            self._server = await start_livekit_server(binary.path, spec.logs_dir / "livekit-server.log")
+            self._services.append(self._server.service)
 
         # The reference agent finds its endpoint in the dispatch metadata: it can start beside the simulator.
         simulator = asyncio.ensure_future(self._start_simulator(tls, private, api_key))
 
         async def start_agent(worker: Worker) -> None:
-            if any(arm.command is not None for arm in worker.arms):
+            if not worker.reference:
                 await asyncio.shield(simulator)
             env = agent_environment(
                 worker,
-                livekit=self.livekit_env(),
+                livekit=self.livekit_of_workers(),
                 api_key=api_key,
                 ca_bundle=ca_bundle,
                 probe_dir=spec.probe_dir,
                 base_url=self.base_url,
             )
             self._services.append(
-                await start_worker(worker, server=self.server, env=env, logs_dir=spec.logs_dir, remove=private)
+                await start_worker(worker, server=self._server, env=env, logs_dir=spec.logs_dir, remove=private)
             )
 
         await _all([simulator, *map(start_agent, workers)])
@@ -120,19 +127,16 @@ class EmbeddedStack:
         self._services.append(self._simulator.service)
 
     @property
-    def server(self) -> LiveKitServer:
-        """The running livekit-server."""
+    def livekit(self) -> LiveKitAccess:
+        """The LiveKit server of the run: the one that was named, or the one that was started."""
+        if self._spec.livekit is not None:
+            return self._spec.livekit
         assert self._server is not None, "not started"
-        return self._server
+        return self._server.access
 
-    def livekit_env(self) -> dict[str, str]:
-        """LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET, for callees and agents."""
-        server = self.server
-        return {
-            "LIVEKIT_URL": server.url,
-            "LIVEKIT_API_KEY": server.api_key,
-            "LIVEKIT_API_SECRET": server.api_secret,
-        }
+    def livekit_of_workers(self) -> LiveKitAccess:
+        """What the workers are told of LiveKit."""
+        return self.livekit
 
     def base_url(self, arm: str) -> str | None:
         """Where the arm's endpoint is; None for Google's own."""
@@ -159,8 +163,9 @@ class EmbeddedStack:
 
     async def failed(self) -> StackError:
         """Wait until a service ends that nobody stopped, and say which, with the end of its log."""
-        await asyncio.wait([service.exited for service in self._services], return_when=asyncio.FIRST_COMPLETED)
-        if self._stopping:
+        if self._services:
+            await asyncio.wait([service.exited for service in self._services], return_when=asyncio.FIRST_COMPLETED)
+        if self._stopping or not self._services:
             await asyncio.Event().wait()
         dead = next(service for service in self._services if service.exited.done())
         return dead.error(
@@ -177,8 +182,8 @@ class EmbeddedStack:
             self._private.cleanup()
 
     def _is_below_agents(self, service: Service) -> bool:
-        simulator = None if self._simulator is None else self._simulator.service
-        return service in {simulator, self.server.service}
+        below = (self._simulator, self._server)
+        return any(one is not None and one.service is service for one in below)
 
 
 def _api_key(arms: tuple[ArmSpec, ...]) -> str | None:
