@@ -27,6 +27,8 @@ class Connection:
     """Its end, or that of the call."""
     end: Literal["hangup", "close", "goaway", "refused", "run_end"]
     resumed: bool | None
+    host: str | None = None
+    """Where it went, as the client's settings say; None if they did not tell, or it was refused."""
     failure: wire.Closed | wire.Refused | None = None
     """What the client saw of its end; None when it was open to the last, or the agent replaced it itself."""
 
@@ -52,7 +54,7 @@ def connections(record: CallRecord) -> tuple[Connection, ...]:
 
     for note in _until(record.probe.notes, hung_up_s, record.probe.uncertainty_s):
         match note.message:
-            case wire.Connected(n, setup_ms, resumed):
+            case wire.Connected(n, setup_ms, resumed, host):
                 begun_s = note.t_s - (setup_ms or 0.0) / 1000
                 if found and _is_open(found[-1], at_last_s):  # replaced by the agent, without a word
                     found[-1] = replace(found[-1], closed_s=begun_s, end="close")
@@ -65,6 +67,7 @@ def connections(record: CallRecord) -> tuple[Connection, ...]:
                         closed_s=at_last_s,
                         end=last,
                         resumed=resumed,
+                        host=host,
                     )
                 )
             case wire.GoAway() if found:

@@ -142,6 +142,7 @@ def _connection_row(connection: Connection, record: CallRecord) -> Row:
         "closed_s": connection.closed_s,
         "end": connection.end,
         "resumed": connection.resumed,
+        "host": connection.host,
         "evidence": record.probe.evidence,
     }
 

@@ -92,6 +92,7 @@ TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
         "closed_s": _S,
         "end": pl.String,  # hangup | close | goaway | refused | run_end
         "resumed": pl.Boolean,
+        "host": pl.String,  # where the agent's client connected to; null: refused, or the probe does not know
         "evidence": pl.String,
     },
     "closes": {

@@ -27,10 +27,10 @@ class Connections:
         self.n = 0
         self.is_open = False
 
-    def connected(self, setup_ms: float | None, resumed: bool) -> None:
+    def connected(self, setup_ms: float | None, resumed: bool, host: str | None) -> None:
         self.n += 1
         self.is_open = True
-        self._report(Connected(self.n, setup_ms, resumed))
+        self._report(Connected(self.n, setup_ms, resumed, host))
 
     def going_away(self, time_left_s: float | None) -> None:
         self.is_open = False  # the plugin drops the connection now and makes another

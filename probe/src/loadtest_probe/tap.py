@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest_probe.closes import describe_error
 from loadtest_probe.connections import Connections
+from loadtest_probe.endpoint import endpoint_host
 from loadtest_probe.generations import Generations
 from loadtest_probe.guard import Guard
 from loadtest_probe.wire import AgentState, Error, Message, SessionClosed, Tool
@@ -59,7 +60,7 @@ class Tap:
             return
         self._rt_session = rt_session
         if getattr(rt_session, "_active_session", None) is not None:
-            self.connections.connected(None, False)  # we came late
+            self.connections.connected(None, False, endpoint_host(rt_session))  # we came late
         guard = self._guard
         rt_session.on("metrics_collected", guard(self._on_metrics))
         rt_session.on("generation_created", guard(lambda event: self._generations.created(rt_session, event)))
@@ -80,7 +81,7 @@ class Tap:
             return
         # The session has not read from the new connection yet, so the handle is still the one it presented.
         handle = getattr(self._rt_session, "_session_resumption_handle", None)
-        self.connections.connected(round(acquire_s * 1000, 3), bool(handle))
+        self.connections.connected(round(acquire_s * 1000, 3), bool(handle), endpoint_host(self._rt_session))
 
     def _on_rt_error(self, event: Any) -> None:
         # A second witness, for agents whose logging is turned off; one error is never counted twice.

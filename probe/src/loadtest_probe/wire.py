@@ -70,11 +70,13 @@ class Connected:
     n: ordinal of the connection attempt in the session, from 1; a refused attempt has a number of its own.
     setup_ms: from the first packet to setupComplete; null when the probe was attached after it.
     resumed: a resumption handle was presented. Two in a row without a close between them: the agent replaced it.
+    host: where the client connects to, by its settings; null when it does not tell.
     """
 
     n: int
     setup_ms: float | None
     resumed: bool
+    host: str | None = None
 
 
 @dataclass(frozen=True)

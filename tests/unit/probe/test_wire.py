@@ -12,6 +12,7 @@ MESSAGES = [
     wire.Hello(12, "1.8.9", "1.8.9", "gemini-3.1-flash-live-preview", "room"),
     wire.Hello(12, None, None, None, None),
     wire.Connected(1, 68.2, False),
+    wire.Connected(1, 68.2, False, "generativelanguage.googleapis.com"),
     wire.Closed(1, 1011, "Internal error encountered.", "server", "APIError"),
     wire.Closed(2, None, "", "unknown", "ValueError"),
     wire.GoAway(1, 50.0),
@@ -50,6 +51,12 @@ def test_the_names_on_the_wire_are_the_agreed_ones() -> None:
 def test_fields_of_a_later_version_are_skipped() -> None:
     line = wire.decode('{"v":2,"seq":1,"t":2.0,"type":"agent_lag","lag_ms":150,"colour":"red"}')
     assert line == wire.Line(1, 2.0, wire.AgentLag(150), v=2)
+
+
+def test_a_connection_told_by_an_earlier_probe_has_no_host() -> None:
+    line = wire.decode('{"v":1,"seq":1,"t":2.0,"type":"connected","n":1,"setup_ms":50.0,"resumed":false}')
+    assert line is not None
+    assert line.message == wire.Connected(1, 50.0, False, None)
 
 
 def test_a_message_that_lacks_a_field_is_unknown_not_a_guess() -> None:
