@@ -16,7 +16,9 @@ from typing import NoReturn
 import click
 from click.shell_completion import CompletionItem
 
+from loadtest.cli.streams import keep_writable
 from loadtest.errors import ExitCode, LoadtestError
+from loadtest.redact import own_redactor
 
 __all__ = ["cli", "main"]
 
@@ -80,11 +82,12 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    keep_writable()
     try:
         result = cli.main(prog_name="loadtest", standalone_mode=False)
     except LoadtestError as error:
         _complain(error.message)
-        click.echo(f"  {error.remedy}", err=True)
+        _say(f"  {error.remedy}")
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -95,7 +98,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001  # the last boundary: what nobody foresaw still gets a sentence
         _complain(f"this is a bug: {type(error).__name__}: {error}")
         if os.environ.get("LOADTEST_DEBUG"):
-            traceback.print_exc()
+            _say(traceback.format_exc())
         else:
             click.echo("  Set LOADTEST_DEBUG=1 to see where, and report it with what you ran.", err=True)
         sys.exit(ExitCode.TOOL_FAILED)
@@ -103,4 +106,8 @@ def main() -> NoReturn:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"{click.style('loadtest:', fg='red', bold=True)} {message}", err=True)
+    _say(f"{click.style('loadtest:', fg='red', bold=True)} {message}")
+
+
+def _say(text: str) -> None:
+    click.echo(own_redactor(os.environ).text(text), err=True)

@@ -1,4 +1,6 @@
-"""Appending events as they happen, and replacing whole files atomically."""
+"""Appending events as they happen, and replacing whole files atomically. No secret gets through: errors of SDKs that
+are recorded can hold addresses with tokens in them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from typing import Any, Self
 from loadtest.errors import RecordError
 from loadtest.record.codec import encode
 from loadtest.record.events import Event
+from loadtest.redact import own_redactor
 
 __all__ = ["EventWriter", "JsonLines", "write_atomically", "write_json"]
 
@@ -25,6 +28,7 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._redactor = own_redactor(os.environ)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
@@ -33,7 +37,7 @@ class JsonLines:
 
     def write(self, line: str) -> None:
         try:
-            self._file.write(line.encode() + b"\n")
+            self._file.write(self._redactor.json_line(line).encode() + b"\n")
         except OSError as e:
             raise _unwritable(self._path, e) from e
 
@@ -68,6 +72,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """`write_atomically` of readable JSON, keys in the order given."""
+    value = own_redactor(os.environ).value(value)
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 

@@ -1,11 +1,16 @@
 """Runs a command so that it and all its descendants die with whoever started it, however that happens.
 
-    python -m loadtest.stack.guard [--grace SECONDS] -- COMMAND [ARGUMENT...]
+    python -m loadtest.stack.guard [--grace SECONDS] [--remove FOLDER] [--lifeline FD] -- COMMAND [ARGUMENT...]
 
 The starter keeps the write end of the guard's standard input. When that closes (the starter ended, by SIGKILL too),
 when the guard gets SIGTERM, SIGINT or SIGHUP, or when the command ends, nothing of the command is left: SIGTERM to
 every descendant, SIGKILL after the grace; SIGKILL at once if the command ended by itself. The exit code is the
 command's, 128 + n if signal n ended it.
+
+What the command says goes through the guard to the guard's standard error, line by line, and the secrets of the
+command's environment are taken out on the way. Where it goes to may be full: the command does not notice. With
+--lifeline the starter holds another file descriptor's write end instead, the command has the guard's standard input and
+output to talk to the starter, and only its standard error is passed on.
 
 There are two guard processes, one the parent of the other, as a guard can be killed as well. Each is a subreaper, so
 that descendants whose parent has died stay in reach: if the inner one is killed, the outer one kills what is left; if
@@ -22,39 +27,65 @@ import select
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
+
+from loadtest.redact import Redactor, secrets_in
 
 __all__ = ["descendants", "main"]
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-USAGE = "usage: python -m loadtest.stack.guard [--grace SECONDS] [--remove FOLDER] -- COMMAND [ARGUMENT...]"
+USAGE = (
+    "usage: python -m loadtest.stack.guard [--grace SECONDS] [--remove FOLDER] [--lifeline FD] -- COMMAND [ARGUMENT...]"
+)
+LONGEST_LINE = 2**18
+TOKEN_LENGTH = 2**14
+"""No secret is longer: so much of a line without an end is kept back."""
+LAST_WORDS_S = 5.0
 
 
 def main(argv: list[str]) -> int:
     """Guard the command in argv. Returns its exit code once nothing of it, nor the folder to remove, is left."""
-    options = {"--grace": "5", "--remove": ""}
+    options = {"--grace": "5", "--remove": "", "--lifeline": ""}
     while argv[:1] and argv[0] in options and len(argv) > 1:
         options[argv[0]], argv = argv[1], argv[2:]
     if argv[:1] != ["--"] or len(argv) < 2:
         sys.stderr.write(USAGE + "\n")
         return 2
     command = argv[1:]
+    talks = bool(options["--lifeline"])
+    starter = int(options["--lifeline"]) if talks else sys.stdin.fileno()
+    os.set_inheritable(starter, False)
     lifeline, outer_end = os.pipe()  # both close on exec, so that the command cannot hold them
 
     def inner() -> int:
         os.close(outer_end)
-        return _guard(lifeline, lambda: _execute(command), lambda child: _stop(child, float(options["--grace"])))
+        said, says = os.pipe()
+        passing_on = threading.Thread(target=_pass_on, args=(said,), daemon=True)
+
+        def begin() -> None:
+            os.close(says)
+            passing_on.start()
+
+        code = _guard(
+            lifeline,
+            lambda: _execute(command, says, talks=talks),
+            lambda child: _stop(child, float(options["--grace"])),
+            begin,
+        )
+        passing_on.join(LAST_WORDS_S)  # nobody is left who could say more
+        return code
 
     def stop_inner(child: int) -> int:
         os.close(outer_end)
         return _wait(child)
 
-    code = _guard(sys.stdin.fileno(), inner, stop_inner)
+    code = _guard(starter, inner, stop_inner)
     if options["--remove"]:
         shutil.rmtree(options["--remove"], ignore_errors=True)
     return code
@@ -82,8 +113,10 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
-def _guard(lifeline: int, body: Callable[[], int], stop: Callable[[int], int]) -> int:
-    """Run `body` in a child; `stop` it when the lifeline closes or a stop signal comes.
+def _guard(
+    lifeline: int, body: Callable[[], int], stop: Callable[[int], int], begin: Callable[[], None] | None = None
+) -> int:
+    """Run `body` in a child, then `begin` here; `stop` the child when the lifeline closes or a stop signal comes.
 
     Leaves no descendant. Returns the child's exit code.
     """
@@ -92,6 +125,8 @@ def _guard(lifeline: int, body: Callable[[], int], stop: Callable[[int], int]) -
     child = os.fork()
     if child == 0:
         os._exit(_run(body))
+    if begin is not None:
+        begin()
     code = None
     while code is None:
         ready, _, _ = select.select([lifeline, signals], [], [])
@@ -110,7 +145,31 @@ def _run(body: Callable[[], int]) -> int:
         return 127
 
 
-def _execute(command: list[str]) -> NoReturn:
+def _pass_on(said: int) -> None:
+    """Write what comes out of the pipe to standard error, without secrets, until it is closed."""
+    redactor = Redactor(secrets_in(os.environ))
+    lost = b""
+    rest = b""
+    while chunk := os.read(said, 2**16):
+        lines, newline, rest = (rest + chunk).rpartition(b"\n")
+        if not newline and len(rest) > LONGEST_LINE:
+            cut = redactor.safe_cut(rest, len(rest) - TOKEN_LENGTH)
+            lines, rest = rest[:cut], rest[cut:]
+        lost = _write(lost + redactor.data(lines + newline))
+    _write(lost + redactor.data(rest))
+
+
+def _write(data: bytes) -> bytes:
+    """Write to standard error, or else return what to say of it once that is possible again."""
+    try:
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError as error:
+        return f"guard: some of the log was lost: {error.strerror}\n".encode()
+    return b""
+
+
+def _execute(command: list[str], says: int, *, talks: bool) -> NoReturn:
     os.setsid()  # Ctrl-C in the terminal is the starter's business
     guard = os.getppid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -118,7 +177,10 @@ def _execute(command: list[str]) -> NoReturn:
         os._exit(128 + signal.SIGKILL)
     for number in (*STOP_SIGNALS, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(says, 2)
+    if not talks:
+        os.dup2(says, 1)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         os.execvp(command[0], command)
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from loadtest.errors import StackError
+from loadtest.redact import keep_secret
 from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.service import Service
@@ -70,6 +71,7 @@ async def start_livekit_server(binary: Path, log_path: Path, *, port: int | None
 async def _start(binary: Path, log_path: Path, port: int) -> LiveKitServer:
     udp_port = free_port(socket.SOCK_DGRAM)
     api_key, api_secret = f"API{secrets.token_hex(8)}", secrets.token_hex(24)
+    keep_secret((api_key, api_secret))
     log_path.unlink(missing_ok=True)  # what an earlier attempt said must not be taken for this one's
     service = await Service.start(
         "livekit-server",

@@ -14,14 +14,24 @@ from typing import TypeVar
 from loadtest.errors import StackError
 from loadtest.stack.guard import descendants
 
-__all__ = ["Service"]
+__all__ = ["Service", "guarded"]
 
 T = TypeVar("T")
 LOG_POLL_S = 0.02
 
 
+def guarded(
+    command: Sequence[str], *, grace_s: float, remove: Path | None = None, lifeline: int | None = None
+) -> tuple[str, ...]:
+    """The command under the guard. What the options mean: loadtest/stack/guard.py."""
+    options = ["--grace", str(grace_s)]
+    options += ["--remove", str(remove)] if remove is not None else []
+    options += ["--lifeline", str(lifeline)] if lifeline is not None else []
+    return (sys.executable, "-m", "loadtest.stack.guard", *options, "--", *command)
+
+
 class Service:
-    """A process that dies with this one, and whose output, all of it, goes to a log file.
+    """A process that dies with this one, and whose output, all of it but secrets, goes to a log file.
 
     name: what messages call it. log_path: its log. exited: resolves with the exit code when the service has ended and
     nothing of it is left, whoever ended it.
@@ -49,11 +59,9 @@ class Service:
         grace_s: seconds between the request to stop (SIGTERM) and SIGKILL. The log is appended to. remove: a folder
         that the guard removes when all is over, so that it goes even if this process is killed.
         """
-        options = ["--grace", str(grace_s), *(["--remove", str(remove)] if remove is not None else [])]
         with log_path.open("ab") as log:
             guard = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "loadtest.stack.guard", *options, "--", *command),
+                *guarded(command, grace_s=grace_s, remove=remove),
                 env=dict(env),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,

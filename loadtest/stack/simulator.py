@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from loadtest.redact import keep_secret
 from loadtest.stack.ports import LOOPBACK
 from loadtest.stack.service import Service
 from loadtest.stack.tls import ServerTls
@@ -88,6 +89,7 @@ async def start_simulator(
     key, once it has been read. api_key: what clients must present. Raises StackError when it does not come up.
     """
     token = secrets.token_hex(24)
+    keep_secret((token, api_key))
     config = folder / "simulator.json"
     config.touch(mode=0o600)
     config.write_text(
@@ -105,7 +107,8 @@ async def start_simulator(
     service = await Service.start(
         "gemini-simulator",
         [sys.executable, "-m", "loadtest.stack.gemini", "--config", str(config)],
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        # What its guard must keep out of its log.
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "GOOGLE_API_KEY": api_key, "LOADTEST_CONTROL_TOKEN": token},
         log_path=log_path,
         grace_s=2.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -66,8 +67,8 @@ def scenario(
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for name, arm in arms.items():
-        endpoint = arm["endpoint"]
-        if "reply_delay" in endpoint:
+        endpoint = arm.get("endpoint")
+        if endpoint is not None and "reply_delay" in endpoint:
             (folder / f"{name}.yaml").write_text(json.dumps(endpoint))
             endpoint = {"profile": f"{name}.yaml"}
         written[name] = {**arm, "endpoint": endpoint}
@@ -157,6 +158,7 @@ class LiveRun:
         self._where = scenario.parent
         self._results = self._where / "results"
         self._tag = uuid.uuid4().hex
+        self._seen: set[psutil.Process] = set()
         command = [*LOADTEST, "run", str(scenario), "--results", str(self._results), *arguments]
         with self._log("stdout").open("wb") as out, self._log("stderr").open("wb") as err:
             self.process = subprocess.Popen(
@@ -186,18 +188,23 @@ class LiveRun:
         return RunFolder(found[0]) if found else None
 
     def processes(self) -> list[psutil.Process]:
-        """Living processes of the run, the tester included: those with its tag, or that write into its folder."""
-        found = []
+        """Living processes of the run, the tester included: those with its tag, or that write into its folder, what
+        they started, and what was one of these when it was last looked for.
+        """
+        living = []
         for process in psutil.process_iter():
-            try:
-                if process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process):
-                    found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-                continue
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    living.append((process, process.ppid(), process in self._seen or self._is_ours(process)))
+        ours = {process.pid for process, _, known in living if known}
+        while more := {process.pid for process, parent, _ in living if parent in ours} - ours:
+            ours |= more
+        found = [process for process, _, _ in living if process.pid in ours]
+        self._seen.update(found)
         return found
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        # livekit-server is not given our environment, but logs into the run's folder.
+        # livekit-server is not given our environment, but its guard logs into the run's folder.
         ours = process.environ().get(TAG) == self._tag
         return ours or Path(f"/proc/{process.pid}/fd/2").readlink().is_relative_to(self._where)
 

@@ -11,6 +11,7 @@ connection keeps the file that it began with.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,8 @@ class TruthFile:
         line = {"t": self._run_time(now), "type": kind}
         for name, value in fields.items():
             line[name] = self._run_time(value) if name in _TIMES else value
-        self._file.write(json.dumps(line) + "\n")
+        with contextlib.suppress(OSError):  # a full disk costs truth lines, not calls
+            self._file.write(json.dumps(line) + "\n")
 
     def close(self) -> None:
         """No more lines."""

@@ -181,6 +181,99 @@ def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
         assert "absent" in process.stderr.read()
 
 
+def run_guard(script: str, *, stderr: int, **env: str) -> int:
+    """Guard a script until it ends by itself; its exit code."""
+    guard = [sys.executable, "-m", "loadtest.stack.guard", "--", sys.executable, "-c", script]
+    with subprocess.Popen(guard, stdin=subprocess.PIPE, stderr=stderr, env={**os.environ, **env}) as process:
+        return process.wait(60)
+
+
+TELLTALE = """
+import os, sys
+for name, value in os.environ.items():
+    print(name, value)
+sys.stderr.write("Authorization: Bearer " + os.environ["A_TOKEN"] + "\\n")
+os.write(1, b"x" * 300_000 + os.environ["A_TOKEN"].encode() + b"y" * 20_000)
+os.write(1, b"\\nunfinished " + os.environ["A_TOKEN"].encode())
+"""
+
+
+def test_no_secret_of_the_environment_gets_through(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        secrets = {"A_TOKEN": "t0psecret-t0psecret", "PLAIN": "harmless-harmless"}
+        assert run_guard(TELLTALE, stderr=out.fileno(), **secrets) == 0
+    said = log.read_text()
+    assert "t0psecret" not in said
+    assert "A_TOKEN [redacted]\n" in said
+    assert "PLAIN harmless-harmless\n" in said
+    assert "Bearer [redacted]\n" in said
+    assert "x" * 300_000 + "[redacted]" + "y" * 20_000 in said
+    assert said.endswith("\nunfinished [redacted]")
+
+
+def test_a_log_that_cannot_be_written_does_not_harm_the_command(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    script = f"import sys\nfor _ in range(3000): print('x' * 100, flush=True)\nopen({str(done)!r}, 'w').close()"
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        assert run_guard(script, stderr=full) == 0
+    finally:
+        os.close(full)
+    assert done.exists()
+
+
+def test_what_a_command_said_is_kept_when_its_starter_is_killed(tmp_path: Path) -> None:
+    script = f"""
+import signal, sys, time
+def last_words(*_):
+    print("goodbye", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, last_words)
+print("hello", flush=True)
+open({str(tmp_path / "said")!r}, "w").close()
+time.sleep(600)
+"""
+    guard = [sys.executable, "-m", "loadtest.stack.guard", "--", sys.executable, "-c", script]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([sys.executable, "-c", STARTER, *guard], stderr=log, stdout=subprocess.PIPE) as starter,
+    ):
+        until((tmp_path / "said").exists, "said")
+        everything = descendants(starter.pid)
+        starter.kill()
+    assert_gone(everything)
+    assert (tmp_path / "log").read_text() == "hello\ngoodbye\n"
+
+
+def test_a_command_that_talks_with_its_starter_dies_with_it_even_if_it_is_stopped(tmp_path: Path) -> None:
+    starter_end, lifeline = os.pipe()
+    options = ["--grace", "0.2", "--lifeline", str(starter_end)]
+    guard = [sys.executable, "-m", "loadtest.stack.guard", *options, "--"]
+    script = "import os\nprint(input() + '!', os.getpid(), flush=True)\ninput()"
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
+            [*guard, sys.executable, "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            pass_fds=[starter_end],
+        ) as process,
+    ):
+        os.close(starter_end)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"hello\n")
+        process.stdin.flush()
+        answer, pid = process.stdout.readline().split()
+        assert answer == b"hello!"
+        os.kill(int(pid), signal.SIGSTOP)
+        os.close(lifeline)
+        assert process.wait(30) == 128 + signal.SIGKILL
+        assert not alive(int(pid))
+
+
 def test_usage() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "loadtest.stack.guard", "true"], capture_output=True, text=True, check=False
