@@ -27,6 +27,7 @@ def measure(run: Path) -> ExitCode:
     """
     from loadtest.measure.run import is_run, measure_run
     from loadtest.record.layout import RunFolder
+    from loadtest.record.lock import hold
     from loadtest.report.summary import summarise, write_summary
 
     folder = RunFolder(run)
@@ -35,13 +36,14 @@ def measure(run: Path) -> ExitCode:
             f"{run} is no run: run.json, scenario.yaml or plan.parquet is missing. Give a folder in results/.",
             param_hint="RUN",
         )
-    with click.progressbar(length=1, label="measuring", file=sys.stderr) as bar:
+    with hold(folder):
+        with click.progressbar(length=1, label="measuring", file=sys.stderr) as bar:
 
-        def show(done: int, of: int) -> None:
-            bar.length = of
-            bar.update(done - bar.pos)
+            def show(done: int, of: int) -> None:
+                bar.length = of
+                bar.update(done - bar.pos)
 
-        measure_run(folder, show)
-    write_summary(folder, summarise(folder))
+            measure_run(folder, show)
+        write_summary(folder, summarise(folder))
     click.echo(f"{folder.tables}\n{folder.summary_md}")
     return ExitCode.OK
