@@ -274,10 +274,16 @@ class LiveRun:
 LOADTEST = (sys.executable, "-c", "from loadtest.cli import main; main()")
 
 
-def loadtest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Another command of loadtest, to its end."""
+def loadtest(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Another command of loadtest, to its end. env: added to ours."""
     return subprocess.run(
-        [*LOADTEST, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
+        [*LOADTEST, *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
