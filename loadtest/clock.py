@@ -9,8 +9,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
-__all__ = ["RunClock", "utc_now"]
+__all__ = ["Clocks", "RunClock", "utc_now"]
+
+SAME_MOMENT_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,36 @@ class RunClock:
     def at(self, monotonic_s: float) -> float:
         """Run time in seconds of a reading of `time.monotonic`."""
         return monotonic_s - self.origin
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The machine's clocks at one moment, in seconds.
+
+    wall: UTC, which people and time servers set. boot: like the monotonic clock, but it goes on while the machine
+    sleeps.
+    """
+
+    monotonic: float
+    wall: float
+    boot: float
+
+    @classmethod
+    def read(cls) -> Self:
+        """Now. A process that is stopped between two readings would see a step: then they are taken again."""
+        while True:
+            monotonic = time.monotonic()
+            clocks = cls(monotonic, time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
+            if time.monotonic() - monotonic < SAME_MOMENT_S:
+                return clocks
+
+    def slept_since(self, before: Self) -> float:
+        """For how long the machine slept."""
+        return (self.boot - self.monotonic) - (before.boot - before.monotonic)
+
+    def wall_step_since(self, before: Self) -> float:
+        """By how much the wall clock was set; positive: forward."""
+        return (self.wall - self.boot) - (before.wall - before.boot)
 
 
 def utc_now() -> datetime:

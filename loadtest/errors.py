@@ -4,6 +4,7 @@ LoadtestError            exit 1   the tool failed
 ├── ScenarioError        exit 2   the scenario, or what it names, is unusable
 ├── StackError           exit 1   a service of the run could not be reached or started, or died
 ├── DialError            exit 1   a call could not be placed
+├── EndedEarlyError      exit 1   a run reached a limit or a quota; what was measured is kept
 ├── RecordError          exit 1   a results folder could not be written or read
 ├── AnalysisError        exit 1   a figure cannot be computed from what was recorded
 └── InterruptedRunError  exit 130 the user stopped a run before there was anything to measure
@@ -16,9 +17,11 @@ from enum import IntEnum
 __all__ = [
     "AnalysisError",
     "DialError",
+    "EndedEarlyError",
     "ExitCode",
     "InterruptedRunError",
     "LoadtestError",
+    "NewerError",
     "RecordError",
     "ScenarioError",
     "StackError",
@@ -71,8 +74,22 @@ class DialError(LoadtestError):
     """A call could not be placed."""
 
 
+class EndedEarlyError(LoadtestError):
+    """A run against Google's endpoints reached a declared limit, or was told that it may not go on."""
+
+
 class RecordError(LoadtestError):
     """A results folder could not be written or read."""
+
+
+class NewerError(RecordError):
+    """What is on disk was written by a newer loadtest. Nothing of it is touched."""
+
+    def __init__(self, what: str, found: object, known: int) -> None:
+        super().__init__(
+            f"{what}: written by a newer loadtest (schema {found})",
+            remedy=f"Update loadtest; this one reads schema {known}.",
+        )
 
 
 class AnalysisError(LoadtestError):

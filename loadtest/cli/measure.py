@@ -28,7 +28,7 @@ def measure(run: Path) -> ExitCode:
     from loadtest.measure.run import is_run, measure_run
     from loadtest.record.layout import RunFolder
     from loadtest.record.lock import hold
-    from loadtest.report.summary import summarise, write_summary
+    from loadtest.report.summary import check_summary, summarise, write_summary
 
     folder = RunFolder(run)
     if not is_run(folder):
@@ -37,6 +37,7 @@ def measure(run: Path) -> ExitCode:
             param_hint="RUN",
         )
     with hold(folder):
+        check_summary(folder)
         with click.progressbar(length=1, label="measuring", file=sys.stderr) as bar:
 
             def show(done: int, of: int) -> None:

@@ -10,7 +10,7 @@ from loadtest.measure.speech import Span
 from loadtest.record.events import ClockSync, Event, ProbeMessage
 from loadtest_probe import wire
 
-__all__ = ["Generation", "Lag", "Note", "ProbeLog", "probe_log"]
+__all__ = ["Generation", "Lag", "Note", "ProbeLog", "probe_log", "with_probe_file"]
 
 UNKNOWN_UNCERTAINTY_S = 0.25
 """Used where no clock ping was answered and messages are placed by their arrival."""
@@ -100,6 +100,28 @@ def probe_log(events: Iterable[Event]) -> ProbeLog:
         ),
         uncertainty_ms=None if clock is None else clock.uncertainty_ms,
     )
+
+
+def with_probe_file(events: Iterable[Event], text: str, until_s: float) -> tuple[Event, ...]:
+    """The events and, behind them, messages up to `until_s` of the probe's own file that never reached the callee.
+
+    They are placed by the best answered clock ping. Without any, nothing is known of when they were sent, and they are
+    left out.
+    """
+    events = tuple(events)
+    clock = min((e for e in events if isinstance(e, ClockSync)), key=lambda e: e.uncertainty_ms, default=None)
+    if clock is None:
+        return events
+    came = (wire.decode(json.dumps(event.message)) for event in events if isinstance(event, ProbeMessage))
+    seen = {(line.seq, line.t) for line in came if line is not None}
+    more = []
+    for data in text.splitlines():
+        line = wire.decode(data)
+        if line is not None and not isinstance(line.message, wire.Clock) and (line.seq, line.t) not in seen:
+            at_s = line.t + clock.offset_s
+            if at_s <= until_s:
+                more.append(ProbeMessage(t=at_s, via="file", received_s=None, message=json.loads(data)))
+    return (*events, *more)
 
 
 def _generations(notes: Iterable[Note]) -> tuple[Generation, ...]:

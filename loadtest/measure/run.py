@@ -1,7 +1,7 @@
 """From a results folder's raw record to its tables.
 
-Reads run.json, scenario.yaml, plan.parquet, health.jsonl and calls/; never truth/ or warmup/. Measuring again gives the
-same bytes.
+Reads run.json, scenario.yaml, plan.parquet, health.jsonl, calls/ and, of each call, its file in probe/; never truth/ or
+warmup/. Measuring again gives the same bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from loadtest.record.layout import RunFolder
 from loadtest.record.plan_io import read_plan
 from loadtest.record.run_json import RunInfo
 from loadtest.record.run_scenario import read_run_scenario
-from loadtest.record.tables import TABLES, write_table
+from loadtest.record.tables import TABLES, check_table, write_table
 from loadtest.scenario.models import Scenario
 
 __all__ = ["is_run", "measure_run"]
@@ -33,6 +33,8 @@ def is_run(folder: RunFolder) -> bool:
 def measure_run(folder: RunFolder, progress: Callable[[int, int], None] | None = None) -> None:
     """Write tables/*.parquet of a run. `progress`: calls measured, of how many. Raises RecordError."""
     run = RunInfo.read(folder)
+    for name in TABLES:
+        check_table(folder.table(name))  # what a newer loadtest measured is not replaced
     scenario = read_run_scenario(folder)
     samples = read_health(folder.health) if folder.health.exists() else ()
     planned = sorted(read_plan(folder.plan), key=lambda call: (call.slot, call.call_id))
@@ -57,7 +59,8 @@ def _measure_call(
             f"{folder.plan}: call {planned.call_id} is of arm {planned.arm}, which {folder.scenario.name} has not",
             remedy="Plan and scenario are of different runs: restore the folder.",
         )
-    return call_rows(run_id, read_call(planned, folder.call(planned.call_id)), scenario, machine)
+    probe_file = folder.probe / f"{planned.call_id}.jsonl"
+    return call_rows(run_id, read_call(planned, folder.call(planned.call_id), probe_file), scenario, machine)
 
 
 def _machine(run: RunInfo, scenario: Scenario, samples: Sequence[HealthSample]) -> Machine:

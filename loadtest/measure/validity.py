@@ -40,6 +40,8 @@ class Machine:
     stalled: tuple[float, ...] = ()
     """By span: share of it in which some task waited for a core; empty where the kernel does not tell."""
     simulator_lags: tuple[Disturbance, ...] = ()
+    suspensions: tuple[Disturbance, ...] = ()
+    """It slept, or the tester was stopped."""
     watched: bool = False
     """By a run: its machine's load must be known."""
 
@@ -57,6 +59,11 @@ class Machine:
                 Disturbance(Span(s.t_s - s.interval_s, s.t_s), "simulator_lag", s.loop_lag_ms)
                 for s in listed
                 if s.process == SIMULATOR and s.loop_lag_ms is not None and s.loop_lag_ms > limits.frame_gap_ms
+            ),
+            suspensions=tuple(
+                Disturbance(Span(s.t_s - s.interval_s, s.t_s), "suspended", s.suspended_s * 1000)
+                for s in machine
+                if s.suspended_s is not None
             ),
             watched=True,
         )
@@ -102,7 +109,7 @@ def disturbances(
             worst = max(event.frame_gap_ms, abs(event.residual_ms))
             if worst > limits.frame_gap_ms:
                 found.append(Disturbance(span, f"{event.channel}_frame_gap", worst))
-    found += machine.simulator_lags
+    found += (*machine.simulator_lags, *machine.suspensions)
     if own_agent:
         lagging = (lag for lag in record.probe.lags if lag.ms > limits.frame_gap_ms)
         found += [Disturbance(lag.span, "agent_lag", lag.ms) for lag in lagging]

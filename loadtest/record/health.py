@@ -30,6 +30,10 @@ class HealthSample:
     """Longest block of the process's event loop in the interval, where it tells."""
     late_frames: int | None = None
     """Audio frames that came late in the interval, where the process has any."""
+    suspended_s: float | None = None
+    """Machine only: it slept for so long, or the tester was stopped, at some time in the interval; None if not."""
+    wall_step_s: float | None = None
+    """Machine only: the wall clock was set by so much; None if it wasn't."""
     calls_active: int | None = None
     calls_planned: int | None = None
 

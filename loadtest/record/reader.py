@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.errors import RecordError
+from loadtest.errors import NewerError, RecordError
 from loadtest.record.codec import decode
-from loadtest.record.events import Event
+from loadtest.record.events import EVENTS_VERSION, CallStarted, Dropped, Event
 
 __all__ = ["CallEvents", "read_events"]
 
@@ -27,7 +27,10 @@ class CallEvents:
 
 
 def read_events(path: Path) -> CallEvents:
-    """Read an events.jsonl, skipping what cannot be read. Raises RecordError if the file itself cannot be read."""
+    """Read an events.jsonl, skipping what cannot be read.
+
+    Raises RecordError if the file itself cannot be read, NewerError if a newer loadtest wrote it.
+    """
     try:
         data = path.read_bytes()
     except OSError as e:
@@ -45,6 +48,8 @@ def read_events(path: Path) -> CallEvents:
         except ValueError:
             unreadable += 1
             continue
+        if isinstance(event, CallStarted | Dropped) and event.version > EVENTS_VERSION:
+            raise NewerError(str(path), event.version, EVENTS_VERSION)
         if event is None:
             unknown += 1
         else:

@@ -12,10 +12,13 @@ from typing import Any, Final
 
 import polars as pl
 
-from loadtest.errors import RecordError
+from loadtest.errors import NewerError, RecordError
 from loadtest.record.writer import write_atomically
 
-__all__ = ["TABLES", "read_table", "write_table"]
+__all__ = ["TABLES", "check_table", "read_table", "write_table"]
+
+TABLES_VERSION = 1
+SCHEMA_KEY = "loadtest_schema"
 
 _S: Final = pl.Float64
 _LEAD: Final = {"run_id": pl.String, "call_id": pl.String, "arm": pl.String, "block": pl.Int32, "slot": pl.Int32}
@@ -121,6 +124,8 @@ TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
         "cpu_stall": _S,
         "loop_lag_ms": _S,
         "late_frames": pl.Int32,
+        "suspended_s": _S,
+        "wall_step_s": _S,
         "calls_active": pl.Int32,
         "calls_planned": pl.Int32,
     },
@@ -139,15 +144,34 @@ def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Non
         raise ValueError(f"{name} has no column {', '.join(sorted(strange))}")
     frame = pl.DataFrame([{c: row.get(c) for c in schema} for row in listed], schema=dict(schema), orient="row")
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", statistics=True)
+    frame.write_parquet(buffer, compression="zstd", statistics=True, metadata={SCHEMA_KEY: str(TABLES_VERSION)})
     write_atomically(path, buffer.getvalue())
 
 
-def read_table(path: Path, name: str) -> pl.DataFrame:
-    """Read table `name`; columns that a later version added are left out. Raises RecordError."""
+def check_table(path: Path) -> None:
+    """Raise NewerError if the file is a table of a schema that this version does not know."""
     try:
+        found = pl.read_parquet_metadata(path).get(SCHEMA_KEY, "1")
+    except (OSError, pl.exceptions.PolarsError):
+        return  # no such table, or none that anybody could read
+    if not found.isdecimal() or int(found) > TABLES_VERSION:
+        raise NewerError(str(path), found, TABLES_VERSION)
+
+
+def read_table(path: Path, name: str) -> pl.DataFrame:
+    """Read table `name`. Columns that a later version added are left out; those that an earlier one had not are null.
+
+    Raises RecordError; NewerError if the table is of a schema that this version does not know.
+    """
+    try:
+        check_table(path)
         frame = pl.read_parquet(path)
-        return frame.select([pl.col(c).cast(t) for c, t in TABLES[name].items()])
+        there = set(frame.columns)
+        if not there & set(TABLES[name]):
+            raise pl.exceptions.ColumnNotFoundError(f"none of its columns: {', '.join(sorted(there))}")
+        return frame.select(
+            [(pl.col(c) if c in there else pl.lit(None).alias(c)).cast(t) for c, t in TABLES[name].items()]
+        )
     except (OSError, pl.exceptions.PolarsError) as e:
         raise RecordError(
             f"{path}: cannot be read as table {name}: {e}",

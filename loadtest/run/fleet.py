@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +20,14 @@ from loadtest.record.codec import decode
 from loadtest.record.events import CallFailed, EndCause, Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
+from loadtest.stack.service import guarded
 
 __all__ = ["Fleet", "FleetListener"]
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
+ORPHAN_GRACE_S = 5.0
+"""Longer than a process without a tester takes to hang up."""
 
 
 class FleetListener(Protocol):
@@ -36,6 +40,12 @@ class FleetListener(Protocol):
     def process_lagged(self, process: str, lag_ms: float) -> None: ...
 
     def process_late(self, process: str, frames: int) -> None: ...
+
+    def process_died(self, process: str, what: str) -> None:
+        """It ended by itself; its calls are errors of the tester, and another takes its place."""
+
+    def unwritable(self, message: str) -> None:
+        """Something of a call could not be written into the results folder."""
 
 
 @dataclass(slots=True)
@@ -50,12 +60,17 @@ class _Process:
     name: str
     handle: asyncio.subprocess.Process
     log: Path
+    lifeline: int = -1
+    """Its guard kills it when this is closed, by our death, too."""
+    pid: int | None = None
+    """Of the process itself, not of its guard, once it is ready."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     calls: dict[str, _Placed] = field(default_factory=dict)  # not yet released
-    unfinished: set[str] = field(default_factory=set)
+    unfinished: dict[str, CallSpec] = field(default_factory=dict)
     reader: asyncio.Task[None] | None = None
     killed: bool = False
     """By us: its end is no error of its own."""
+    buried: bool = False
 
     def tell(self, command: Mapping[str, Any]) -> None:
         assert self.handle.stdin is not None
@@ -64,17 +79,36 @@ class _Process:
 
     @property
     def alive(self) -> bool:
-        return self.handle.returncode is None
+        return not self.buried
+
+    def kill(self) -> None:
+        """End it at once, or as soon as its guard can."""
+        self.killed = True
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        self.cut()
+
+    def cut(self) -> None:
+        """Close the lifeline."""
+        if self.lifeline >= 0:
+            os.close(self.lifeline)
+            self.lifeline = -1
 
 
 class Fleet:
-    """Local callee processes. Calls go to the least busy one that is alive."""
+    """Local callee processes. Calls go to the least busy one that is alive; one that dies is replaced."""
 
     def __init__(self, listener: FleetListener, logs: Path) -> None:
         self._listener = listener
         self._logs = logs
         self._processes: list[_Process] = []
         self._settled = asyncio.Condition()
+        self._begin: dict[str, Any] = {}
+        self._env: dict[str, str] = {}
+        self._inherit: tuple[int, ...] = ()
+        self._most = 0
+        self._stopping = False
 
     @property
     def active(self) -> int:
@@ -84,7 +118,7 @@ class Fleet:
     @property
     def pids(self) -> dict[str, int]:
         """Process id by process name."""
-        return {p.name: p.handle.pid for p in self._processes if p.alive}
+        return {p.name: p.pid or p.handle.pid for p in self._processes if p.alive}
 
     @property
     def alive(self) -> bool:
@@ -99,40 +133,50 @@ class Fleet:
         overrides: Sequence[str],
         hashes: Mapping[str, str],
         probe_dir: Path,
+        inherit: Sequence[int] = (),
     ) -> None:
         """Start `count` processes and wait until they are ready. Raises StackError.
 
-        scenario, overrides: what each of them loads for itself; hashes: of what they must find.
+        scenario, overrides: what each of them loads for itself; hashes: of what they must find. inherit: file
+        descriptors that are to stay open as long as they live.
         """
-        for number in range(count):
-            name = f"callee-{number}"
-            log = self._logs / f"{name}.log"
+        self._begin = {
+            "scenario": str(scenario),
+            "overrides": list(overrides),
+            "hashes": dict(hashes),
+            "probe_dir": str(probe_dir),
+        }
+        self._env = {**os.environ, **env}
+        self._inherit = tuple(inherit)
+        self._most = 2 * count  # what dies again and again is not worth replacing
+        for _ in range(count):
+            await self._start_one()
+        for process in self._processes:
+            await self._wait_ready(process)
+
+    async def _start_one(self) -> None:
+        name = f"callee-{len(self._processes)}"
+        log = self._logs / f"{name}.log"
+        its_end, lifeline = os.pipe()
+        command = (sys.executable, "-m", "loadtest.run.callee_process")
+        try:
             with log.open("ab") as stderr:
                 handle = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "loadtest.run.callee_process",
+                    *guarded(command, grace_s=ORPHAN_GRACE_S, lifeline=its_end),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=stderr,
-                    env={**os.environ, **env},
+                    env=self._env,
                     limit=2**22,
                     start_new_session=True,  # Ctrl-C reaches the tester alone
+                    pass_fds=(its_end, *self._inherit),
                 )
-            process = _Process(name, handle, log)
-            process.reader = asyncio.create_task(self._read(process))
-            process.tell(
-                {
-                    "process": name,
-                    "scenario": str(scenario),
-                    "overrides": list(overrides),
-                    "hashes": dict(hashes),
-                    "probe_dir": str(probe_dir),
-                }
-            )
-            self._processes.append(process)
-        for process in self._processes:
-            await self._wait_ready(process)
+        finally:
+            os.close(its_end)
+        process = _Process(name, handle, log, lifeline)
+        process.reader = asyncio.create_task(self._read(process))
+        process.tell({"process": name, **self._begin})
+        self._processes.append(process)
 
     def place(self, spec: CallSpec, folder: CallFolder, origin: float) -> None:
         """Place a call now. Raises StackError if no callee process is left."""
@@ -141,7 +185,7 @@ class Fleet:
             raise StackError("no callee process is left", remedy=f"Their logs in {self._logs} say why.")
         process = min(alive, key=lambda p: len(p.calls))
         process.calls[spec.call.call_id] = _Placed(spec, folder, origin)
-        process.unfinished.add(spec.call.call_id)
+        process.unfinished[spec.call.call_id] = spec
         process.tell({"command": "call", "spec": spec.to_json(), "folder": str(folder.path), "origin": origin})
 
     def hang_up_all(self, reason: str) -> None:
@@ -161,6 +205,7 @@ class Fleet:
 
     async def stop(self, *, at_once: bool = False) -> None:
         """End the processes; those that do not within STOP_LIMIT_S, or all of them at once, are killed."""
+        self._stopping = True
         for process in self._processes:
             assert process.handle.stdin is not None
             process.handle.stdin.close()
@@ -168,8 +213,7 @@ class Fleet:
             try:
                 await asyncio.wait_for(process.handle.wait(), 0.0 if at_once else STOP_LIMIT_S)
             except TimeoutError:
-                process.killed = True
-                process.handle.kill()
+                process.kill()
                 await process.handle.wait()
             if process.reader is not None:
                 await process.reader
@@ -199,28 +243,38 @@ class Fleet:
     async def _take(self, process: _Process, report: Mapping[str, Any]) -> None:
         match report["report"]:
             case "ready":
+                process.pid = int(report["pid"])
                 process.ready.set()
             case "event":
-                placed = process.calls.get(report["call_id"])
+                spec = process.unfinished.get(report["call_id"])
                 event = decode(report["event"])
-                if placed is not None and event is not None:
-                    self._listener.call_event(placed.spec, event)
+                if spec is not None and event is not None:
+                    self._listener.call_event(spec, event)
             case "released":
                 placed = process.calls.pop(report["call_id"])
                 self._listener.call_released(placed.spec, Outcome(report["outcome"]))
             case "finished":
-                process.unfinished.discard(report["call_id"])
+                process.unfinished.pop(report["call_id"], None)
             case "late":
                 self._listener.process_late(process.name, int(report["frames"]))
+            case "unwritable":
+                self._listener.unwritable(str(report["message"]))
             case "lag":
                 self._listener.process_lagged(process.name, float(report["lag_ms"]))
         async with self._settled:
             self._settled.notify_all()
 
     async def _bury(self, process: _Process) -> None:
-        """Give the calls of a process that died, or was killed, their outcome in its stead."""
+        """Give the calls of a process that died, or was killed, their outcome in its stead; and replace it."""
         outcome = Outcome.ABORTED if process.killed else Outcome.TESTER_ERROR
         died = f"{process.name} died (exit code {process.handle.returncode})"
+        process.cut()
+        if process.ready.is_set() and not self._stopping:
+            self._listener.process_died(process.name, died)
+            if len(self._processes) < self._most:
+                with contextlib.suppress(OSError):  # nowhere to write its log to, say; the others carry on
+                    await self._start_one()
+        process.buried = True
         for placed in process.calls.values():
             at = RunClock(placed.origin).now()
             # Where nothing can be written any more, the missing end says that the tester was killed.

@@ -12,13 +12,16 @@ from typing import Any
 
 import psutil
 
-from loadtest.clock import RunClock
+from loadtest.clock import Clocks, RunClock
 from loadtest.record.health import MACHINE, HealthSample
 from loadtest.record.writer import JsonLines
 
 __all__ = ["HealthSampler"]
 
 EVERY_S = 0.5
+STOPPED_S = 2.0
+"""A sample that is so late was not held up by a busy machine: the tester stood still."""
+STEP_S = 0.1
 PRESSURE = Path("/proc/pressure/cpu")
 TELL_LAG = ("callee-", "gemini-simulator")
 """Whose event loops are watched; of others nothing is known, which is not 0."""
@@ -35,6 +38,7 @@ class HealthSampler:
         groups: Callable[[], Mapping[str, Iterable[int]]],
         calls_active: Callable[[], int],
         calls_planned: int,
+        clocks: Callable[[], Clocks] = Clocks.read,
     ) -> None:
         self._clock = clock
         self._out = out
@@ -47,6 +51,9 @@ class HealthSampler:
         self._machine = psutil.cpu_times()
         self._stalled_us = _stalled_us()
         self._last_s = clock.now()
+        self._read_clocks = clocks
+        self._clocks = clocks()
+        self._notable: list[HealthSample] = []
 
     def lagged(self, process: str, lag_ms: float) -> None:
         """An event loop was blocked; the next sample says so."""
@@ -55,6 +62,24 @@ class HealthSampler:
     def late(self, process: str, frames: int) -> None:
         """Audio frames came late; the next sample says so."""
         self._late[process] += frames
+
+    def warnings(self) -> tuple[str, ...]:
+        """What happened to the machine's clocks."""
+        said = []
+        for sample in self._notable:
+            if sample.suspended_s is not None:
+                said.append(
+                    f"At {sample.t_s:.0f} s the machine had slept, or the run's processes been stopped, for "
+                    f"{sample.suspended_s:.1f} s. Turns in progress are invalid, and calls that were due were dialled "
+                    "late."
+                )
+            if sample.wall_step_s is not None:
+                said.append(
+                    f"At {sample.t_s:.0f} s the wall clock was set by {sample.wall_step_s:+.1f} s. Nothing is timed by "
+                    "it; but tokens are made from it, and LiveKit refuses them where its own clock differs: then calls "
+                    "end as dial_error."
+                )
+        return tuple(said)
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -100,7 +125,22 @@ class HealthSampler:
         busy_s = min(_busy_s(self._machine) - _busy_s(before), interval_s * (os.cpu_count() or 1))
         stalled, self._stalled_us = self._stalled_us, _stalled_us()
         stall = None if stalled is None or self._stalled_us is None else (self._stalled_us - stalled) / 1e6 / interval_s
-        return HealthSample(t_s=now, interval_s=interval_s, process=MACHINE, cpu=busy_s / interval_s, cpu_stall=stall)
+        last, self._clocks = self._clocks, self._read_clocks()
+        stood_still_s = max(0.0, interval_s - EVERY_S)
+        suspended_s = self._clocks.slept_since(last) + (stood_still_s if stood_still_s > STOPPED_S else 0.0)
+        step_s = self._clocks.wall_step_since(last)
+        sample = HealthSample(
+            t_s=now,
+            interval_s=interval_s,
+            process=MACHINE,
+            cpu=busy_s / interval_s,
+            cpu_stall=stall,
+            suspended_s=suspended_s if suspended_s > STEP_S else None,
+            wall_step_s=step_s if abs(step_s) > STEP_S else None,
+        )
+        if sample.suspended_s is not None or sample.wall_step_s is not None:
+            self._notable.append(sample)
+        return sample
 
 
 def _busy_s(times: Any) -> float:

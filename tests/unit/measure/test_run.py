@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from loadtest.cli.measure import measure
-from loadtest.errors import ExitCode, RecordError
+from loadtest.errors import ExitCode, NewerError, RecordError
 from loadtest.measure.run import measure_run
+from loadtest.record.codec import encode
+from loadtest.record.events import ClockSync
 from loadtest.record.health import HealthSample
 from loadtest.record.layout import RunFolder
+from loadtest.record.lock import hold
 from loadtest.record.plan_io import write_plan
 from loadtest.record.run_json import RunInfo, RunKind, RunState
 from loadtest.record.tables import TABLES, read_table
@@ -178,3 +183,85 @@ def test_a_busy_machine_spoils_the_callees_wherever_livekit_is(folder: RunFolder
     rows = read_table(folder.table("turns"), "turns").to_dicts()
     assert rows
     assert all("cpu 98%" in row["invalid_reason"] for row in rows)
+
+
+# A folder that a newer loadtest has been at
+
+
+def newer_run(folder: RunFolder) -> None:
+    body = json.loads(folder.run_json.read_text())
+    folder.run_json.write_text(json.dumps({**body, "schema_version": 2}))
+
+
+def newer_events(folder: RunFolder) -> None:
+    events = folder.call("0000-ga").events
+    events.write_text(events.read_text().replace('"version":1', '"version":2'))
+
+
+def newer_table(folder: RunFolder) -> None:
+    path = folder.table("turns")
+    pl.read_parquet(path).write_parquet(path, metadata={"loadtest_schema": "2"})
+
+
+def newer_summary(folder: RunFolder) -> None:
+    folder.summary_json.write_text('{"schema_version": 2}')
+
+
+@pytest.mark.parametrize("newer", [newer_run, newer_events, newer_table, newer_summary])
+def test_nothing_that_a_newer_loadtest_wrote_is_replaced(folder: RunFolder, newer: Callable[[RunFolder], None]) -> None:
+    assert CliRunner().invoke(measure, [str(folder.path)]).exit_code == ExitCode.OK
+    newer(folder)
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    result = CliRunner().invoke(measure, [str(folder.path)])
+    assert isinstance(result.exception, NewerError)
+    assert result.exception.exit_code == ExitCode.TOOL_FAILED
+    assert "Update loadtest" in result.exception.remedy
+    assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
+
+
+def test_a_newer_table_is_not_read(folder: RunFolder) -> None:
+    measure_run(folder)
+    newer_table(folder)
+    with pytest.raises(NewerError):
+        read_table(folder.table("turns"), "turns")
+
+
+def test_columns_that_an_earlier_loadtest_had_not_are_null(folder: RunFolder) -> None:
+    measure_run(folder)
+    path = folder.table("health")
+    pl.read_parquet(path).drop("suspended_s").write_parquet(path)
+    assert read_table(path, "health")["suspended_s"].is_null().all()
+
+
+def test_a_folder_is_measured_by_one_at_a_time(folder: RunFolder) -> None:
+    with hold(folder):
+        result = CliRunner().invoke(measure, [str(folder.path)])
+    assert isinstance(result.exception, RecordError)
+    assert "in use" in result.exception.message
+    assert not folder.tables.exists()
+
+
+def test_what_the_tester_was_killed_before_it_could_add_is_read_from_the_probes_file(folder: RunFolder) -> None:
+    """The events of the second call without their probe messages are those of a killed tester."""
+    measure_run(folder)
+    complete = read_table(folder.table("closes"), "closes").to_dicts()
+    assert complete
+    events = folder.call("0001-preview").events
+    kept, from_probe = [], []
+    for line in events.read_text().splitlines():
+        event = json.loads(line)
+        if event["type"] == "probe":
+            from_probe.append(json.dumps(event["message"]))
+        else:
+            kept.append(line)
+    if not any('"clock_sync"' in line for line in kept):
+        kept.insert(1, encode(ClockSync(t=0.0, offset_s=0.0, uncertainty_ms=1.0)))
+    events.write_text("".join(f"{line}\n" for line in kept))
+    measure_run(folder)
+    assert read_table(folder.table("closes"), "closes").is_empty()
+    folder.probe.mkdir()
+    (folder.probe / "0001-preview.jsonl").write_text("".join(f"{line}\n" for line in from_probe) + '{"v": 1, "se')
+    measure_run(folder)
+    assert [row["code"] for row in read_table(folder.table("closes"), "closes").to_dicts()] == [
+        row["code"] for row in complete
+    ]

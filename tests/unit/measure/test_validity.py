@@ -44,6 +44,16 @@ def test_a_callee_process_stopped_in_mid_reply_makes_that_turn_invalid_and_no_ot
     assert call.rows().calls[0]["valid"] is True
 
 
+def test_turns_over_which_the_machine_slept_are_invalid_for_a_reason_of_their_own() -> None:
+    # It slept between the second and the third sample of the second turn; run time stood still meanwhile.
+    samples = [
+        HealthSample(t_s=ANSWER_S + t, interval_s=0.5, process="machine", cpu=0.1, suspended_s=slept)
+        for t, slept in [(n / 2, 300.0 if n == 25 else None) for n in range(60)]
+    ]
+    machine = Machine.of(samples, 2, ValidityLimits())
+    assert invalid(three_turns(), machine) == {1: "suspended 300000 ms"}
+
+
 def test_the_report_of_a_blocked_loop_does_not_spill_into_the_next_turn() -> None:
     # The second that the channel reports ends after the next line has begun.
     call = three_turns().add(

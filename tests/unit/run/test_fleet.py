@@ -34,6 +34,12 @@ class Listener:
     def process_late(self, process: str, frames: int) -> None:
         raise AssertionError
 
+    def process_died(self, process: str, what: str) -> None:
+        raise AssertionError
+
+    def unwritable(self, message: str) -> None:
+        raise AssertionError
+
 
 @pytest.mark.parametrize(("killed", "outcome"), [(False, Outcome.TESTER_ERROR), (True, Outcome.ABORTED)])
 async def test_a_process_that_died_is_an_error_and_one_that_was_stopped_is_not(

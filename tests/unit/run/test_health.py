@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadtest.clock import RunClock
+from loadtest.clock import Clocks, RunClock
 from loadtest.record.health import HealthSample
 from loadtest.record.writer import JsonLines
 from loadtest.run import health
@@ -34,6 +34,23 @@ def sampler(tmp_path: Path) -> Iterator[HealthSampler]:
             calls_active=lambda: 2,
             calls_planned=6,
         )
+
+
+def at(monotonic: float, *, slept: float = 0.0, set_by: float = 0.0) -> Clocks:
+    """Readings of a machine that was booted at 1000 s UTC."""
+    return Clocks(monotonic, 1000.0 + monotonic + slept + set_by, monotonic + slept)
+
+
+def sampler_with(readings: list[Clocks], out: JsonLines) -> HealthSampler:
+    remaining = iter(readings)
+    return HealthSampler(
+        clock=VirtualClock(0.0),
+        out=out,
+        groups=dict,
+        calls_active=lambda: 0,
+        calls_planned=0,
+        clocks=lambda: next(remaining),
+    )
 
 
 def sample(sampler: HealthSampler) -> dict[str, HealthSample]:
@@ -74,3 +91,39 @@ def test_no_more_of_the_machine_is_busy_than_there_is(sampler: HealthSampler, mo
     later = SimpleNamespace(_asdict=lambda: {"user": 1000.0, "idle": 5.0})
     monkeypatch.setattr("loadtest.run.health.psutil.cpu_times", lambda: later)
     assert sample(sampler)["machine"].cpu == os.cpu_count()
+
+
+def test_sleep_and_a_wall_clock_that_was_set_are_told_apart(tmp_path: Path) -> None:
+    VirtualClock.time_s = 0.0
+    readings = [at(0.0), at(0.5), at(1.0, slept=3600.0), at(1.5, slept=3600.0, set_by=-120.0)]
+    with JsonLines(tmp_path / "health.jsonl") as out:
+        sampler = sampler_with(readings, out)
+        machine = [sample(sampler)["machine"] for _ in readings[1:]]
+    assert [(of.suspended_s, of.wall_step_s) for of in machine] == [
+        (None, None),
+        (pytest.approx(3600.0), None),
+        (None, pytest.approx(-120.0)),
+    ]
+    slept, was_set = sampler.warnings()
+    assert slept.startswith("At 1 s the machine had slept, or the run's processes been stopped, for 3600.0 s.")
+    assert was_set.startswith("At 2 s the wall clock was set by -120.0 s. Nothing is timed by it; but tokens")
+
+
+def test_a_tester_that_stood_still_was_suspended_and_one_that_was_held_up_was_not(tmp_path: Path) -> None:
+    VirtualClock.time_s = 0.0
+    with JsonLines(tmp_path / "health.jsonl") as out:
+        sampler = sampler_with([at(0.0), at(2.0), at(7.5)], out)
+        VirtualClock.time_s = 1.5
+        held_up = sample(sampler)["machine"]
+        VirtualClock.time_s = 7.0
+        stood_still = sample(sampler)["machine"]
+    assert held_up.suspended_s is None
+    assert stood_still.suspended_s == pytest.approx(5.0)
+
+
+def test_clocks_are_read_at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is stopped between two readings would take that for a step of the wall clock."""
+    monotonic = iter([0.0, 5.0, 5.0, 5.001])
+    monkeypatch.setattr("loadtest.clock.time.monotonic", lambda: next(monotonic))
+    monkeypatch.setattr("loadtest.clock.time.time", lambda: 1000.0)
+    assert Clocks.read().monotonic == 5.0
