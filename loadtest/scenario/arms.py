@@ -9,7 +9,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from loadtest.scenario.base import Flag, Model
 
-__all__ = ["AgentSpec", "Api", "Arm", "EndpointSpec"]
+__all__ = ["BASE_URL_VARIABLES", "AgentSpec", "Api", "Arm", "EndpointSpec"]
+
+
+BASE_URL_VARIABLES = ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL")
+"""By which google-genai is led to another endpoint than Google's."""
 
 
 class Api(StrEnum):
@@ -104,4 +108,10 @@ class Arm(Model):
             raise ValueError("endpoint is missing: {profile: FILE}, {base_url: URL} or google")
         if self.env and self.agent.command is None:
             raise ValueError("env goes with agent: {command: [...]}")
+        redirected = [name for name in BASE_URL_VARIABLES if name in self.env]
+        if redirected and self.endpoint is not None and self.endpoint.google:
+            raise ValueError(
+                f"env: {redirected[0]} beside `endpoint: google` would lead elsewhere: leave it out, or say "
+                "endpoint: {base_url: URL}"
+            )
         return self

@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from loadtest.errors import ScenarioError
-from loadtest.scenario.arms import Api
+from loadtest.scenario.google import credential_problems, is_google
 from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import Place, Problem, ScenarioProblems
 
-__all__ = ["check_environment", "check_hosts", "host_problems", "is_loopback"]
+__all__ = ["CLOUD_ACKNOWLEDGEMENT", "CLOUD_CALLS", "check_environment", "check_hosts", "host_problems", "is_loopback"]
 
 CLOUD_ACKNOWLEDGEMENT = "livekit-cloud-acceptable-use"
+CLOUD_CALLS = 50
+"""Most calls at the same time on LiveKit Cloud, whatever is acknowledged; LiveKit's own load tester stops there, too."""
+LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 _LIVEKIT_SCHEMES = {"ws", "wss", "http", "https"}
 
 
@@ -40,7 +43,7 @@ def check_hosts(loaded: LoadedScenario, environ: Mapping[str, str]) -> None:
     """
     problems = list(host_problems(loaded))
     if loaded.scenario.stack == "external" and environ.get("LIVEKIT_URL"):
-        problems += _livekit_problems(loaded.scenario, environ["LIVEKIT_URL"])
+        problems += _livekit_problems(loaded, environ["LIVEKIT_URL"])
     if problems:
         raise ScenarioProblems(problems, scenario=str(loaded.path))
 
@@ -61,7 +64,7 @@ def host_problems(loaded: LoadedScenario) -> Iterator[Problem]:
         if target is None:
             text = f'expected an https:// URL with a host; found "{arm.endpoint.base_url}"'
             yield Problem(place, field, text, "For example: base_url: https://127.0.0.1:8443")
-        elif target == "googleapis.com" or target.endswith(".googleapis.com"):
+        elif is_google(target):
             text = f"expected another endpoint than Google's own; found {target}"
             yield Problem(place, field, text, "Say `endpoint: google`, so that the run is reported as live.")
         else:
@@ -70,31 +73,22 @@ def host_problems(loaded: LoadedScenario) -> Iterator[Problem]:
 
 def check_environment(loaded: LoadedScenario, environ: Mapping[str, str]) -> None:
     """Raise ScenarioError if a variable is missing that the stack or Google's endpoint needs."""
-    missing = [(name, why) for name, why in _needed(loaded.scenario) if not environ.get(name)]
-    if missing:
-        listed = "; ".join(f"{name} ({why})" for name, why in dict(missing).items())
+    found = []
+    if loaded.scenario.stack == "external":
+        missing = [name for name in LIVEKIT_VARIABLES if not environ.get(name)]
+        if missing:
+            found.append((f"{', '.join(missing)} (stack: external) not set", f"Export {', '.join(missing)}."))
+    found += credential_problems(loaded.scenario, environ)
+    if found:
         raise ScenarioError(
-            f"{loaded.path}: expected in the environment: {listed}; found nothing",
-            remedy="Export it and run again. Keys come from the environment only, never from a scenario.",
+            f"{loaded.path}: in the environment: {'; '.join(text for text, _ in found)}",
+            remedy=f"{' '.join(remedy for _, remedy in found)} "
+            "Keys come from the environment only, never from a scenario.",
         )
 
 
-def _needed(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    if scenario.stack == "external":
-        yield "LIVEKIT_URL", "stack: external"
-        yield "LIVEKIT_API_KEY", "stack: external"
-        yield "LIVEKIT_API_SECRET", "stack: external"
-    for name, arm in scenario.arms.items():
-        if arm.endpoint is None or not arm.endpoint.google:
-            continue
-        if arm.api is Api.GEMINI:
-            yield "GOOGLE_API_KEY", f"arm {name}: the Gemini API's key"
-        else:
-            yield "GOOGLE_CLOUD_PROJECT", f"arm {name}: Vertex AI"
-            yield "GOOGLE_APPLICATION_CREDENTIALS", f"arm {name}: Vertex AI, path of a service account's key file"
-
-
-def _livekit_problems(scenario: Scenario, url: str) -> Iterator[Problem]:
+def _livekit_problems(loaded: LoadedScenario, url: str) -> Iterator[Problem]:
+    scenario = loaded.scenario
     place = Place("LIVEKIT_URL")
     target = _host_of(url)
     if target is None or urlsplit(url).scheme not in _LIVEKIT_SCHEMES:
@@ -103,6 +97,13 @@ def _livekit_problems(scenario: Scenario, url: str) -> Iterator[Problem]:
         )
     else:
         yield from _permitted(scenario, target, place, "")
+        if _is_cloud(target) and scenario.cap != "auto" and scenario.cap > CLOUD_CALLS:
+            yield Problem(
+                loaded.place("cap"),
+                "cap",
+                f"expected at most {CLOUD_CALLS} calls at the same time on LiveKit Cloud; found {scenario.cap}",
+                f"Say cap: {CLOUD_CALLS} or less, or test more calls on a LiveKit server of your own.",
+            )
 
 
 def _permitted(scenario: Scenario, target: str, place: Place, field: str) -> Iterator[Problem]:
@@ -115,15 +116,17 @@ def _permitted(scenario: Scenario, target: str, place: Place, field: str) -> Ite
             f"expected loopback or a host listed in `hosts`; found {target}",
             f"If you may put load on it, add it to the scenario: hosts: [{target}].",
         )
-    if (target == "livekit.cloud" or target.endswith(".livekit.cloud")) and (
-        CLOUD_ACKNOWLEDGEMENT not in scenario.acknowledge
-    ):
+    if _is_cloud(target) and CLOUD_ACKNOWLEDGEMENT not in scenario.acknowledge:
         yield Problem(
             place,
             field,
             f"expected `acknowledge: [{CLOUD_ACKNOWLEDGEMENT}]` in the scenario, as {target} is LiveKit Cloud",
             "Read LiveKit's acceptable-use policy and clear the test with them; then add that line.",
         )
+
+
+def _is_cloud(target: str) -> bool:
+    return target == "livekit.cloud" or target.endswith(".livekit.cloud")
 
 
 def _host_of(url: str) -> str | None:

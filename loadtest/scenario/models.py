@@ -15,7 +15,7 @@ from loadtest.scenario.arms import Arm
 from loadtest.scenario.base import Model, Name
 from loadtest.scenario.callee import CalleeSpec
 
-__all__ = ["Arrivals", "CompareSpec", "Scenario", "ValidityLimits"]
+__all__ = ["Arrivals", "CompareSpec", "Limits", "Scenario", "ValidityLimits"]
 
 
 class Arrivals(Model):
@@ -83,6 +83,15 @@ class CompareSpec(Model):
     """How often the verdict may be looked at."""
 
 
+class Limits(Model):
+    """What a run against Google's endpoints may use, warm-up calls included; it is refused, or ends early, beyond."""
+
+    call_minutes: float | None = Field(default=None, gt=0)
+    """Answered calls, from the answer to the hang-up, all together. Needed for a model without a published price."""
+    cost_usd: float = Field(default=10.0, gt=0)
+    """As estimated from published prices."""
+
+
 class Scenario(Model):
     """A whole scenario file."""
 
@@ -125,6 +134,8 @@ class Scenario(Model):
     """Roles and margins."""
     validity: ValidityLimits = ValidityLimits()
     """When the tester calls its own figures invalid."""
+    limits: Limits = Limits()
+    """What a run against Google's endpoints may use."""
 
     @field_validator("cap")
     @classmethod
@@ -154,11 +165,11 @@ class Scenario(Model):
                 )
             if arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
                 problems.append(f"arms.{name}.agent: with several arms each command needs `name` for its dispatch")
-        simulated = [n for n, arm in self.arms.items() if arm.endpoint is not None and not arm.endpoint.google]
-        if simulated and any(arm.endpoint is not None and arm.endpoint.google for arm in self.arms.values()):
+        others = [n for n, arm in self.arms.items() if arm.endpoint is None or not arm.endpoint.google]
+        if 0 < len(others) < len(self.arms):
             problems.append(
-                f"arms.{simulated[0]}.endpoint: mixed refused: Google's own endpoint beside one that is not; "
-                "give every arm `google`, or none"
+                f"arms.{others[0]}.endpoint: mixed refused: Google's own endpoint beside one that is not, or is not "
+                "known to be; give every arm `google`, or none"
             )
         if problems:
             raise ValueError("\n".join(problems))
