@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadtest.scenario.hosts import CLOUD_ACKNOWLEDGEMENT, CLOUD_CALLS
 from loadtest.scenario.models import Scenario
 
 __all__ = ["CALLS_PER_CORE", "resolve_cap"]
@@ -15,4 +16,7 @@ def resolve_cap(scenario: Scenario, cores: int) -> int:
     if scenario.cap != "auto":
         return scenario.cap
     arms = len(scenario.arms)
-    return max(arms, int(CALLS_PER_CORE * cores) // arms * arms)
+    held = int(CALLS_PER_CORE * cores)
+    if CLOUD_ACKNOWLEDGEMENT in scenario.acknowledge:  # without it nothing is dialled on LiveKit Cloud
+        held = min(held, CLOUD_CALLS)
+    return max(arms, held // arms * arms)
