@@ -11,15 +11,27 @@ from enum import Enum, auto
 
 from loadtest.record.events import EndCause, TurnKind
 
-__all__ = ["Callee", "Habits", "Hear", "Say", "StopCall"]
+__all__ = ["Callee", "Cue", "Habits", "Hear", "Say", "Source", "StopCall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """When a line of the script is said, and what is expected of it. Seconds."""
+
+    wait_s: float = 0.0
+    """How much longer than agent_finished_after_s the agent must be silent before it."""
+    if_silent_s: float | None = None
+    """Said as a re-prompt, and only if the agent stays silent for this long after the line before."""
+    reply: bool = True
+    """Whether a reply is awaited; if not, it is no turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
     """How this callee behaves; seconds throughout."""
 
-    lines: int
-    """Lines of the script."""
+    lines: tuple[Cue, ...]
+    """Of the script."""
     reprompts: int
     """Different re-prompts that it knows."""
     goodbye: bool
@@ -43,18 +55,29 @@ class Hear:
     """Last moment of speech."""
 
 
-@dataclass(frozen=True, slots=True)
+class Source(Enum):
+    """Where a line stands in the script."""
+
+    LINES = auto()
+    REPROMPTS = auto()
+    GOODBYE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
     """Say a line."""
 
-    kind: TurnKind | None
-    """None for the goodbye."""
-    index: int
-    """Which of the script's lines, or of the re-prompts."""
-    turn: int | None
+    source: Source
+    index: int = 0
+    """Which of them."""
+    kind: TurnKind | None = None
+    """None for what is no turn: the goodbye, and lines to which no reply is awaited."""
+    turn: int | None = None
     """Number of the turn that it begins."""
-    answers_turn: int | None
+    answers_turn: int | None = None
     """For a re-prompt, the script turn that it follows."""
+    after_silence_s: float | None = None
+    """How long the agent had to be silent before it; None for what opens a call in which nobody greets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +105,8 @@ class Callee:
         self._turn = -1
         self._line = -1
         self._script_turn: int | None = None
+        self._awaits_reply = True
+        self._asked_again = 0
         self._reprompted = 0
         self._next_reprompt = 0
         self._awaiting_since_s = answered_s
@@ -98,6 +123,13 @@ class Callee:
         """Nothing could be heard until now, or nobody was there: silence counts from here."""
         self._deaf_until_s = now_s
 
+    def nothing_left(self, agent: Hear) -> bool:
+        """The script is said to its end and replied to, or the goodbye has begun: the call may end from either side."""
+        if self._saying_goodbye:
+            return True
+        to_come = any(cue.if_silent_s is None for cue in self._habits.lines[self._line + 1 :])
+        return self._state is _State.WAITING and not to_come and (not self._awaits_reply or self._spoke(agent))
+
     def decide(self, now_s: float, agent: Hear) -> Say | StopCall | None:
         """What to do now."""
         if self._state is _State.DONE:
@@ -108,53 +140,95 @@ class Callee:
             return None
         if self._saying_goodbye:
             return self._stop(EndCause.CALLEE_HANGUP, "goodbye")
+        pause_s = self._habits.agent_finished_after_s + self._next().wait_s
         if self._spoke(agent):
-            if self._finished(now_s, agent):
-                return self._go_on()
-            return None
+            return self._go_on(pause_s) if self._silent_s(now_s, agent) >= pause_s else None
+        silent_s = self._silent_s(now_s, agent)
         if self._state is _State.GREETING:
-            if now_s - max(self._answered_s, self._deaf_until_s) >= self._habits.greeting_limit_s:
-                return self._go_on()
-            return None
-        if now_s - max(self._awaiting_since_s, self._deaf_until_s) >= self._habits.patience_s:
-            return self._reprompt()
-        return None
+            return self._go_on(None) if silent_s >= self._habits.greeting_limit_s else None
+        if not self._awaits_reply:
+            return self._go_on(pause_s) if silent_s >= pause_s else None
+        limit_s = self._if_silent_s()
+        if limit_s is not None:
+            return self._say_if_silent(limit_s) if silent_s >= limit_s else None
+        return self._reprompt() if silent_s >= self._habits.patience_s else None
 
     def _spoke(self, agent: Hear) -> bool:
         # What was over before the callee had finished is no reply; what went on beyond that is.
         return agent.speaking or (agent.last_speech_s is not None and agent.last_speech_s > self._awaiting_since_s)
 
-    def _finished(self, now_s: float, agent: Hear) -> bool:
-        assert agent.speaking or agent.last_speech_s is not None
-        if agent.speaking or agent.last_speech_s is None:
-            return False
-        # A callee who has just been talking gives the agent a full pause before talking again.
-        since = max(agent.last_speech_s, self._awaiting_since_s, self._deaf_until_s)
-        return now_s - since >= self._habits.agent_finished_after_s
+    def _silent_s(self, now_s: float, agent: Hear) -> float:
+        """How long nobody has spoken; what was not heard is no silence."""
+        if agent.speaking:
+            return 0.0
+        since_s = max(self._awaiting_since_s, self._deaf_until_s)
+        if agent.last_speech_s is not None:
+            # A callee who has just been talking gives the agent a full pause before talking again.
+            since_s = max(since_s, agent.last_speech_s)
+        return now_s - since_s
 
-    def _go_on(self) -> Say | StopCall:
+    def _next(self) -> Cue:
+        """When the next line is said to an agent that has replied."""
+        return next((cue for cue in self._habits.lines[self._line + 1 :] if cue.if_silent_s is None), Cue())
+
+    def _if_silent_s(self) -> float | None:
+        """After which silence the next line is said, if it is one for silence."""
+        following = self._habits.lines[self._line + 1 : self._line + 2]
+        return following[0].if_silent_s if following else None
+
+    def _go_on(self, after_silence_s: float | None) -> Say | StopCall:
         self._line += 1
-        self._reprompted = 0
-        if self._line < self._habits.lines:
-            self._turn += 1
-            self._script_turn = self._turn
-            return self._say(Say(TurnKind.SCRIPT, self._line, self._turn, None))
-        return self._leave("script finished")
+        while self._line < len(self._habits.lines) and self._habits.lines[self._line].if_silent_s is not None:
+            self._line += 1
+        self._asked_again = self._reprompted = 0
+        if self._line >= len(self._habits.lines):
+            return self._leave("script finished")
+        self._awaits_reply = self._habits.lines[self._line].reply
+        if not self._awaits_reply:
+            return self._say(Say(source=Source.LINES, index=self._line, after_silence_s=after_silence_s))
+        self._turn += 1
+        self._script_turn = self._turn
+        return self._say(
+            Say(
+                source=Source.LINES,
+                index=self._line,
+                kind=TurnKind.SCRIPT,
+                turn=self._turn,
+                after_silence_s=after_silence_s,
+            )
+        )
+
+    def _say_if_silent(self, limit_s: float) -> Say:
+        self._line += 1
+        return self._ask_again(Source.LINES, self._line, limit_s)
 
     def _reprompt(self) -> Say | StopCall:
         # In one silence no re-prompt is said twice, however many are allowed.
         if self._reprompted >= min(self._habits.most_reprompts, self._habits.reprompts):
-            return self._leave(f"no reply after {self._reprompted} re-prompts")
+            return self._leave(f"no reply after {self._asked_again} re-prompts")
         self._reprompted += 1
-        self._turn += 1
         index = self._next_reprompt
         self._next_reprompt = (index + 1) % self._habits.reprompts
-        return self._say(Say(TurnKind.REPROMPT, index, self._turn, self._script_turn))
+        return self._ask_again(Source.REPROMPTS, index, self._habits.patience_s)
+
+    def _ask_again(self, source: Source, index: int, after_silence_s: float) -> Say:
+        self._asked_again += 1
+        self._turn += 1
+        return self._say(
+            Say(
+                source=source,
+                index=index,
+                kind=TurnKind.REPROMPT,
+                turn=self._turn,
+                answers_turn=self._script_turn,
+                after_silence_s=after_silence_s,
+            )
+        )
 
     def _leave(self, reason: str) -> Say | StopCall:
         if self._habits.goodbye:
             self._saying_goodbye = True
-            return self._say(Say(None, 0, None, None))
+            return self._say(Say(source=Source.GOODBYE))
         return self._stop(EndCause.CALLEE_HANGUP, reason)
 
     def _say(self, say: Say) -> Say:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from loadtest.audio.wav import RATE
 from loadtest.call.callee import Callee, Habits, Say, StopCall
 from loadtest.call.line import EventSink, TelephoneLine
-from loadtest.call.spec import Lines, Utterance
+from loadtest.call.spec import Keys, Lines, Utterance
 from loadtest.clock import RunClock
-from loadtest.record.events import EndCause, Heard, LineEnded, LineStarted, TurnKind
+from loadtest.record.events import EndCause, Heard, KeyPressed, LineEnded, LineStarted, TurnKind
+from loadtest.scenario.keys import Press
 
 __all__ = ["Conversation"]
 
@@ -30,13 +32,16 @@ class Conversation:
         clock: RunClock,
         emit: EventSink,
         agent_is_there: Callable[[], bool],
+        press: Callable[[Press], Awaitable[None]],
     ) -> None:
+        """press: sends a key to the agent."""
         self._line = line
         self._habits = habits
         self._lines = lines
         self._clock = clock
         self._emit = emit
         self._agent_is_there = agent_is_there
+        self._press = press
         self._answered_s = clock.now()
         self._callee = Callee(habits, answered_s=self._answered_s)
         self._heard_speaking = False
@@ -73,29 +78,37 @@ class Conversation:
                     pass
 
     async def _say(self, say: Say) -> None:
-        utterance = self._utterance(say)
-        start = self._line.say(utterance.samples)
-        end = start + len(utterance.samples)
-        speech_end = start + utterance.speech_end
+        match self._lines.of(say):
+            case Utterance() as utterance:
+                start = self._line.say(utterance.samples)
+                end = start + len(utterance.samples)
+                speech_end = start + utterance.speech_end
+                self._started(say, utterance.name, start, start + utterance.speech_start, speech_end, end)
+                # The line is over when its speech is, not the silence that its file ends with.
+                await asyncio.sleep(self._line.time_of(speech_end) - self._clock.now())
+            case Keys() as keys:
+                first = self._line.position()
+                due = [first + round(press.at_s * RATE) for press in keys.presses]
+                end = due[-1]
+                self._started(say, keys.name, first, due[0], end, end)
+                for press, position in zip(keys.presses, due, strict=True):
+                    await asyncio.sleep(self._line.time_of(position) - self._clock.now())
+                    self._emit(KeyPressed(t=self._clock.now(), turn=say.turn, digit=press.digit))
+                    await self._press(press)
+        self._emit(LineEnded(t=self._clock.now(), turn=say.turn, end_sample=end, cut=False))
+
+    def _started(self, say: Say, name: str, start: int, speech_start: int, speech_end: int, end: int) -> None:
         self._emit(
             LineStarted(
                 t=self._line.time_of(start),
                 turn=say.turn,
                 kind=say.kind or TurnKind.SCRIPT,
-                line=utterance.name,
+                line=name,
                 answers_turn=say.answers_turn,
                 start_sample=start,
-                speech_start_sample=start + utterance.speech_start,
+                speech_start_sample=speech_start,
                 speech_end_sample=speech_end,
                 end_sample=end,
+                after_silence_s=say.after_silence_s,
             )
         )
-        # The line is over when its speech is, not the silence that its file ends with.
-        await asyncio.sleep(self._line.time_of(speech_end) - self._clock.now())
-        self._emit(LineEnded(t=self._clock.now(), turn=say.turn, end_sample=end, cut=False))
-
-    def _utterance(self, say: Say) -> Utterance:
-        if say.kind is None:
-            assert self._lines.goodbye is not None
-            return self._lines.goodbye
-        return (self._lines.script if say.kind is TurnKind.SCRIPT else self._lines.reprompts)[say.index]

@@ -161,7 +161,13 @@ class Call:
         self._emit(Answered(t=clock.now()))
         background.append(asyncio.create_task(self._announce(SipStatus.ACTIVE)))
         self._conversation = Conversation(
-            line, self._habits(), self._at.lines, clock=clock, emit=self._emit, agent_is_there=self._agent_is_there
+            line,
+            self._habits(),
+            self._at.lines,
+            clock=clock,
+            emit=self._emit,
+            agent_is_there=self._agent_is_there,
+            press=room.press,
         )
         background.append(asyncio.create_task(self._converse(self._conversation)))
         return await self._end
@@ -178,6 +184,9 @@ class Call:
     async def _converse(self, conversation: Conversation) -> None:
         try:
             stop, heard = await conversation.hold(join_limit_s=self._at.callee.agent_join_limit_s)
+        except DialError as e:
+            self._finish(self._failed(e, Outcome.DIAL_ERROR))
+            return
         except Exception as e:  # noqa: BLE001 - as above: the call's boundary, in a task of its own
             self._finish(self._failed(e, Outcome.TESTER_ERROR))
             return
@@ -193,7 +202,7 @@ class Call:
     def _habits(self) -> Habits:
         callee, lines = self._at.callee, self._at.lines
         return Habits(
-            lines=len(lines.script),
+            lines=lines.cues,
             reprompts=len(lines.reprompts),
             goodbye=lines.goodbye is not None,
             patience_s=self._spec.call.patience_s,

@@ -86,6 +86,10 @@ class TelephoneLine:
         self._speech = np.concatenate([self._speech, samples])
         return start
 
+    def position(self) -> int:
+        """The timeline position of this moment."""
+        return round((self._clock.now() - self._origin_s) * RATE)
+
     def time_of(self, position: int) -> float:
         """Run seconds at which this timeline position leaves or arrives."""
         return self._origin_s + position / RATE
@@ -111,7 +115,7 @@ class TelephoneLine:
         if not math.isnan(self._origin_s):
             self._place(math.inf)
             self._report(always=True)
-            self._recorder.write_until(self._position())
+            self._recorder.write_until(self.position())
         self._recorder.close()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -124,12 +128,9 @@ class TelephoneLine:
         if not task.cancelled() and (error := task.exception()) is not None and self.on_failure is not None:
             self.on_failure(error)
 
-    def _position(self) -> int:
-        return round((self._clock.now() - self._origin_s) * RATE)
-
     async def _send(self) -> None:
         while True:
-            now = self._position()
+            now = self.position()
             if self._sent < now:
                 # The queue ran empty: the callee was silent without having meant to be.
                 gap = now - self._sent if self._sent else 0

@@ -16,6 +16,7 @@ from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError
 
 __all__ = ["CallRoom", "LiveKitServer", "RoomListener", "SipStatus"]
+from loadtest.scenario.keys import Press
 
 T = TypeVar("T")
 
@@ -140,6 +141,11 @@ class CallRoom:
         self._left = True
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.set_status(SipStatus.HANGUP), 1.0)
+    async def press(self, press: Press) -> None:
+        """Send a key to the agent, as LiveKit's SIP service does with what a caller presses. Raises DialError."""
+        key = self._room.local_participant.publish_dtmf(code=press.code, digit=press.digit)
+        await self._ask(key, f"the key {press.digit} could not be sent")
+
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._room.disconnect(), 5.0)
 

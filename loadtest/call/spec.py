@@ -8,10 +8,12 @@ from typing import Any, Self
 
 from loadtest.audio.speech_bounds import speech_bounds
 from loadtest.audio.wav import Line, Samples
+from loadtest.call.callee import Cue, Say, Source
 from loadtest.plan.calls import PlannedCall
 from loadtest.scenario.callee import Pickup
+from loadtest.scenario.keys import Press
 
-__all__ = ["CallSpec", "Lines", "Utterance"]
+__all__ = ["CallSpec", "Keys", "Lines", "Utterance"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class CallSpec:
     """For the explicit dispatch; None: the agent joins by itself."""
     metadata: str
     """JSON for the agent."""
+    dialled_by_agent: bool = False
+    """The callee waits outside the room until the agent dials."""
     warmup: bool = False
     """A warm-up call is in no figure and is kept apart."""
 
@@ -36,6 +40,7 @@ class CallSpec:
         call = dict(value["call"])
         call["line_hashes"] = tuple(call["line_hashes"])
         call["pickup"] = Pickup(call["pickup"])
+        call["waits_s"] = tuple(call["waits_s"])
         return cls(**{**value, "call": PlannedCall(**call)})
 
 
@@ -55,9 +60,30 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Everything that the callee can say."""
+class Keys:
+    """A line of keys that the callee presses."""
 
-    script: tuple[Utterance, ...]
-    reprompts: tuple[Utterance, ...]
-    goodbye: Utterance | None
+    name: str
+    presses: tuple[Press, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Everything that the callee can say in one call."""
+
+    script: tuple[Utterance | Keys, ...]
+    cues: tuple[Cue, ...]
+    """Of the script's lines."""
+    reprompts: tuple[Utterance | Keys, ...]
+    goodbye: Utterance | Keys | None
+
+    def of(self, say: Say) -> Utterance | Keys:
+        """What the state machine asks to be said."""
+        match say.source:
+            case Source.LINES:
+                return self.script[say.index]
+            case Source.REPROMPTS:
+                return self.reprompts[say.index]
+            case Source.GOODBYE:
+                assert self.goodbye is not None
+                return self.goodbye

@@ -107,7 +107,8 @@ def _close_in_dead_air(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> 
 
 def _close_in_hole(gap: Gap, record: CallRecord, ended: Sequence[Close]) -> Close | None:
     began = [s.start_s for s in record.speech if s.end_s <= gap.span.start_s]
-    asked_s = gap.turn.line.speech_end_s if gap.turn is not None else float("-inf")
+    said = [ln.speech_end_s for ln in record.lines if ln.speech_end_s <= gap.span.start_s]
+    asked_s = said[-1] if said else float("-inf")
     reply_s = next((s for s in began if s >= asked_s), gap.span.start_s)
     return next(
         (c for c in ended if c.phase == "replying" and reply_s - REPLY_AHEAD_S <= c.at_s <= gap.span.end_s), None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 from loadtest.audio.edges import speech_segments
 from loadtest.audio.wav import Recording, open_recording
 from loadtest.errors import RecordError
-from loadtest.measure.probe_log import ProbeLog, probe_log
+from loadtest.measure.probe_log import ProbeLog, probe_log, with_probe_file
 from loadtest.measure.speech import Span
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import (
@@ -17,6 +18,7 @@ from loadtest.record.events import (
     Ended,
     Event,
     HangUp,
+    KeyPressed,
     LineEnded,
     LineStarted,
     Outcome,
@@ -36,14 +38,16 @@ class CalleeLine:
     """A line as sent; run seconds."""
 
     turn: int | None
-    """None for the goodbye."""
+    """None for the goodbye, and for lines to which no reply was awaited."""
     kind: TurnKind
     name: str
     answers_turn: int | None
     start_s: float
     speech_start_s: float
     speech_end_s: float
-    """End of its speech, or where it was cut."""
+    """End of its speech, or where it was cut; of a line of keys, the last one that was sent."""
+    after_silence_s: float | None = None
+    """How long the agent had to be silent before it, s; None if that was not what it waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +110,27 @@ class CallRecord:
         return hang_up is not None and hang_up.cause in {EndCause.AGENT_HANGUP, EndCause.ROOM_CLOSED}
 
 
-def read_call(planned: PlannedCall, folder: CallFolder) -> CallRecord:
-    """Read a call's folder; a call without one was never begun. Raises RecordError if something there is unreadable."""
+def read_call(planned: PlannedCall, folder: CallFolder, probe_file: Path) -> CallRecord:
+    """Read a call's folder; a call without one was never begun. Raises RecordError if something there is unreadable.
+
+    probe_file: what the agent's probe left on this machine, if anything. The callee adds what it lacks when the call is
+    over, unless it was killed.
+    """
     if not folder.events.exists():
         return CallRecord(planned=planned, exists=False)
     has_audio = folder.flac.exists() or folder.pcm.exists()
-    return call_record(planned, read_events(folder.events), open_recording(folder.path) if has_audio else None)
+    record = call_record(planned, read_events(folder.events), open_recording(folder.path) if has_audio else None)
+    if not probe_file.exists():
+        return record
+    events = with_probe_file(record.events, _text(probe_file), record.last_s)
+    return record if events == record.events else replace(record, events=events, probe=probe_log(events))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as e:
+        raise RecordError(f"{path}: cannot be read: {e.strerror or e}", remedy="Make it readable, or remove it.") from e
 
 
 def call_record(planned: PlannedCall, read: CallEvents, recording: Recording | None) -> CallRecord:
@@ -147,16 +166,22 @@ def _lines(events: tuple[Event, ...], started: RecordingStarted) -> tuple[Callee
     def at(sample: int) -> float:
         return started.t + sample / started.rate
 
-    return tuple(
-        CalleeLine(
-            turn=e.turn,
-            kind=e.kind,
-            name=e.line,
-            answers_turn=e.answers_turn,
-            start_s=at(e.start_sample),
-            speech_start_s=at(e.speech_start_sample),
-            speech_end_s=at(min(e.speech_end_sample, cut.get(e.turn, e.speech_end_sample))),
-        )
-        for e in events
-        if isinstance(e, LineStarted)
-    )
+    lines: list[CalleeLine] = []
+    for event in events:
+        if isinstance(event, LineStarted):
+            lines.append(
+                CalleeLine(
+                    turn=event.turn,
+                    kind=event.kind,
+                    name=event.line,
+                    answers_turn=event.answers_turn,
+                    start_s=at(event.start_sample),
+                    speech_start_s=at(event.speech_start_sample),
+                    speech_end_s=at(min(event.speech_end_sample, cut.get(event.turn, event.speech_end_sample))),
+                    after_silence_s=event.after_silence_s,
+                )
+            )
+        elif isinstance(event, KeyPressed) and lines:
+            # Keys are over when the last one was sent, which may be later than it was due.
+            lines[-1] = replace(lines[-1], speech_end_s=max(event.t, lines[-1].speech_start_s))
+    return tuple(lines)

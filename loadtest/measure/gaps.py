@@ -10,6 +10,7 @@ from typing import Literal
 from loadtest.measure.call_record import CalleeLine, CallRecord
 from loadtest.measure.speech import Span, first_onset
 from loadtest.measure.turns import Turn
+from loadtest.record.events import TurnKind
 from loadtest.scenario.models import Scenario
 
 __all__ = ["Gap", "gaps"]
@@ -39,10 +40,8 @@ class Gap:
 
 def gaps(record: CallRecord, taken: Sequence[Turn], scenario: Scenario) -> tuple[Gap, ...]:
     """The call's gaps in order. Every lost turn has its dead air here, and no other turn has any."""
-    found = [
-        *_dead_air(record, taken, scenario.reply_limit_s * 1000),
-        *_holes(record, taken, scenario.mid_reply_limit_s * 1000),
-    ]
+    holes = _holes(record, taken, scenario.mid_reply_limit_s * 1000, scenario.callee.agent_finished_after_s)
+    found = [*_dead_air(record, taken, scenario.reply_limit_s * 1000), *holes]
     return tuple(sorted(found, key=lambda gap: (gap.span.start_s, gap.kind)))
 
 
@@ -65,17 +64,19 @@ def _dead_air(record: CallRecord, taken: Sequence[Turn], limit_ms: float) -> Ite
         counted_until_s = max(counted_until_s, end_s)
 
 
-def _holes(record: CallRecord, taken: Sequence[Turn], limit_ms: float) -> Iterator[Gap]:
+def _holes(record: CallRecord, taken: Sequence[Turn], limit_ms: float, finished_after_s: float) -> Iterator[Gap]:
     for before, after in pairwise(record.speech):
         silence_ms = (after.start_s - before.end_s) * 1000
         if silence_ms <= limit_ms or after.start_s > record.heard_until_s:
             continue
         if any(before.end_s < line.speech_end_s <= after.start_s for line in record.lines):
             continue  # a line was said to its end in between: what follows is the reply to it
+        if silence_ms >= finished_after_s * 1000 and _callee_waited(record, after.start_s, finished_after_s):
+            continue  # the floor was the callee's, who left it on purpose: what follows is nobody's reply
         over = next((ln for ln in record.lines if ln.speech_start_s <= after.start_s < ln.speech_end_s), None)
         if over is not None and _answers_early(record, over, after.start_s):
             continue
-        turn = next((t for t in reversed(taken) if t.line.speech_end_s <= before.end_s), None)
+        turn = _turn_of(record, taken, before.end_s)
         yield Gap(
             turn=turn,
             kind="mid_reply",
@@ -84,6 +85,23 @@ def _holes(record: CallRecord, taken: Sequence[Turn], limit_ms: float) -> Iterat
             censored=False,
             resumed_over_callee=over is not None,
         )
+
+
+def _callee_waited(record: CallRecord, until_s: float, finished_after_s: float) -> bool:
+    """The line that came next was meant to follow a longer silence than gives up the floor."""
+    line = next((ln for ln in record.lines if ln.speech_start_s >= until_s), None)
+    return (
+        line is not None
+        and line.kind is TurnKind.SCRIPT
+        and line.after_silence_s is not None
+        and line.after_silence_s > finished_after_s
+    )
+
+
+def _turn_of(record: CallRecord, taken: Sequence[Turn], at_s: float) -> Turn | None:
+    """The turn whose reply was heard then; None for the greeting, and for what is said to a line that is no turn."""
+    line = next((ln for ln in reversed(record.lines) if ln.speech_end_s <= at_s), None)
+    return next((turn for turn in taken if turn.line is line), None)
 
 
 def _answers_early(record: CallRecord, line: CalleeLine, onset_s: float) -> bool:

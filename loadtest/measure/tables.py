@@ -15,6 +15,7 @@ from loadtest.measure.gaps import Gap, gaps
 from loadtest.measure.speech import utterances
 from loadtest.measure.turns import Turn, turns
 from loadtest.measure.validity import Machine, disturbances, invalid_call, invalid_turn, lateness
+from loadtest.record.events import TurnKind
 from loadtest.scenario.models import Scenario
 
 __all__ = ["CallRows", "call_rows"]
@@ -114,6 +115,14 @@ def _turn_row(
     }
 
 
+def _patience_s(gap: Gap, record: CallRecord) -> float:
+    """After which silence the callee re-prompted; the pair's patience, but for a line with a limit of its own."""
+    turn = None if gap.turn is None else gap.turn.line.turn
+    again = (ln for ln in record.lines if ln.kind is TurnKind.REPROMPT and ln.answers_turn == turn)
+    limit_s = next((line.after_silence_s for line in again), None)
+    return record.planned.patience_s if limit_s is None else limit_s
+
+
 def _gap_row(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_late: bool) -> Row:
     because = gap_cause(gap, record, ended, tester_late=tester_late)
     return {
@@ -123,7 +132,7 @@ def _gap_row(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_lat
         "end_s": gap.span.end_s,
         "gap_ms": (gap.span.end_s - gap.span.start_s) * 1000,
         "excess_ms": gap.excess_ms,
-        "patience_s": record.planned.patience_s,
+        "patience_s": _patience_s(gap, record),
         "censored": gap.censored,
         "cause": because.cause,
         "close_id": because.close_id,

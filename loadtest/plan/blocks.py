@@ -7,17 +7,17 @@ earlier ones, nor does another machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.scenario.callee import CalleeSpec, Pickup, PickupMix
+from loadtest.scenario.callee import CalleeSpec, Pickup, PickupMix, Script
 
 __all__ = ["Pair", "draw_pair", "fictional_number", "slots"]
 
 _LAST_PROBABILITY = 1 - 2.0**-32
-_PAIR, _ORDER = 0, 1
+_PAIR, _ORDER, _WAITS, _VARIABLES = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ class Pair:
     pickup: Pickup
     patience_s: float
     seed: int
+    waits_s: tuple[float, ...]
+    """By line of the script."""
+    variables: Mapping[str, str]
 
 
 def slots(arms: Sequence[str], blocks: int, calls_per_block: int, seed: int) -> Iterator[tuple[int, int, str]]:
@@ -39,14 +42,23 @@ def slots(arms: Sequence[str], blocks: int, calls_per_block: int, seed: int) -> 
                 yield block, pair, arms[i]
 
 
-def draw_pair(callee: CalleeSpec, seed: int, block: int, pair: int) -> Pair:
+def draw_pair(callee: CalleeSpec, script: Script, seed: int, block: int, pair: int) -> Pair:
     """The callee of one pair."""
     ring, pickup, patience, own = _raw(seed, block, pair, _PAIR, 4)
+    waits = _raw(seed, block, pair, _WAITS, len(script.lines))
+    values = _raw(seed, block, pair, _VARIABLES, len(script.variables))
     return Pair(
         ring_s=round(callee.ring_s.quantile(_probability(ring)), 3),
         pickup=_pickup(callee.pickup, _probability(pickup)),
         patience_s=round(callee.patience_s.quantile(_probability(patience)), 3),
         seed=own >> 1,  # a signed 64-bit column holds it
+        waits_s=tuple(
+            round(line.wait_s.quantile(_probability(raw)), 3) for line, raw in zip(script.lines, waits, strict=True)
+        ),
+        variables={
+            name: of[int(_probability(raw) * len(of))]
+            for (name, of), raw in zip(script.variables.items(), values, strict=True)
+        },
     )
 
 

@@ -27,11 +27,15 @@ def build_plan(loaded: LoadedScenario) -> tuple[PlannedCall, ...]:
     """
     scenario = loaded.scenario
     due = _due(loaded, scenario.blocks * len(scenario.arms) * scenario.calls_per_block)
-    lines = tuple(line.line.sha256 for line in loaded.script.lines)
 
     @cache
     def drawn(block: int, pair: int) -> Pair:
-        return draw_pair(scenario.callee, scenario.seed, block, pair)
+        return draw_pair(scenario.callee, loaded.script.spec, scenario.seed, block, pair)
+
+    @cache
+    def said(block: int, pair: int) -> tuple[str, ...]:
+        takes = (line.take(drawn(block, pair).variables) for line in loaded.script.lines)
+        return tuple(take.sha256 for take in takes if take is not None)
 
     return tuple(
         PlannedCall(
@@ -42,12 +46,14 @@ def build_plan(loaded: LoadedScenario) -> tuple[PlannedCall, ...]:
             arm=arm,
             due_s=due[slot],
             script=scenario.script,
-            line_hashes=lines,
+            line_hashes=said(block, pair),
             number=fictional_number(slot),
             ring_s=drawn(block, pair).ring_s,
             pickup=drawn(block, pair).pickup,
             patience_s=drawn(block, pair).patience_s,
             seed=drawn(block, pair).seed,
+            waits_s=drawn(block, pair).waits_s,
+            variables=drawn(block, pair).variables,
         )
         for slot, (block, pair, arm) in enumerate(
             slots(tuple(scenario.arms), scenario.blocks, scenario.calls_per_block, scenario.seed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from loadtest.scenario.callee import Pickup
 
@@ -30,7 +31,7 @@ class PlannedCall:
     script: str
     """Path of the script file."""
     line_hashes: tuple[str, ...]
-    """sha256 of every audio file of the script, in its order."""
+    """sha256 of what is said in each line of the script, in its order; lines of keys have none."""
     number: str
     """The number dialled, E.164 without plus; from the range reserved for fiction."""
     ring_s: float
@@ -38,3 +39,7 @@ class PlannedCall:
     patience_s: float
     seed: int
     """Of what is drawn within the call; the same for all arms of the pair."""
+    waits_s: tuple[float, ...] = ()
+    """By line of the script: how much longer than agent_finished_after_s the agent must be silent before it."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The value of each of the script's variables."""

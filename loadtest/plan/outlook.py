@@ -11,7 +11,7 @@ import numpy as np
 
 from loadtest.plan.calls import PlannedCall
 from loadtest.scenario.base import Distribution
-from loadtest.scenario.callee import Pickup
+from loadtest.scenario.callee import Pickup, ScriptLine
 from loadtest.scenario.endpoint import ConstantDelay, Delay
 from loadtest.scenario.load import LoadedScenario
 
@@ -46,6 +46,8 @@ class Outlook:
     """Of the calls, due while the cap was reached."""
     call_s: float
     """Length of an answered call, mean."""
+    talk_by_call_s: tuple[float, ...]
+    """From the answer to the hang-up, mean, by call in the plan's order; 0 where nobody answers."""
     assumptions: tuple[str, ...]
 
 
@@ -55,13 +57,14 @@ def outlook(loaded: LoadedScenario, calls: Sequence[PlannedCall], cap: int) -> O
     random = np.random.Generator(np.random.PCG64(scenario.seed))
     rounds = max(3, min(200, 40_000 // max(1, len(calls))))
     answered = np.array([call.pickup is Pickup.ANSWER for call in calls], dtype=bool)
-    lengths = np.array([call.ring_s for call in calls]) + np.where(answered, _talk_s(loaded, calls, random, rounds), 0)
+    talk = np.where(answered, _talk_s(loaded, calls, random, rounds), 0)
+    lengths = np.array([call.ring_s for call in calls]) + talk
     simulated = [_through(calls, row, cap) for row in lengths.tolist()]
     talking = lengths[:, answered]
     return Outlook(
         calls={arm: sum(call.arm == arm for call in calls) for arm in scenario.arms},
         turns={
-            arm: sum(call.arm == arm and call.pickup is Pickup.ANSWER for call in calls) * len(loaded.script.lines)
+            arm: sum(call.arm == arm and call.pickup is Pickup.ANSWER for call in calls) * len(_turns(loaded))
             for arm in scenario.arms
         },
         cap=cap,
@@ -70,6 +73,7 @@ def outlook(loaded: LoadedScenario, calls: Sequence[PlannedCall], cap: int) -> O
         minutes=statistics.fmean(end for *_, end in simulated) / 60,
         dropped_share=statistics.fmean(dropped / len(calls) for _, dropped, *_ in simulated) if calls else 0.0,
         call_s=float(talking.mean()) if talking.size else 0.0,
+        talk_by_call_s=tuple(talk.mean(axis=0).round(3).tolist()),
         assumptions=(
             f"greetings and replies last {REPLY_S[0]:g} to {REPLY_S[1]:g} s",
             "reply latency as the endpoint's profile sets it"
@@ -85,8 +89,11 @@ def _talk_s(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Seconds from answer to end, shape (rounds, calls), were every call answered."""
     callee = loaded.scenario.callee
-    turns = len(loaded.script.lines) + 1  # the greeting is one more
-    said_s = sum(line.line.duration_s for line in (*loaded.script.lines, loaded.script.goodbye) if line)
+    turns = len(_turns(loaded)) + 1  # the greeting is one more
+    said = [line for line in zip(loaded.script.spec.lines, loaded.script.lines, strict=True) if not line[0].if_silent_s]
+    said_s = sum(line.duration_s for _, line in said)
+    said_s += loaded.script.goodbye.duration_s if loaded.script.goodbye else 0.0
+    said_s += callee.agent_finished_after_s * sum(not spec.reply for spec, _ in said)
     length = np.empty((rounds, len(calls)))
     for i, call in enumerate(calls):
         profile = loaded.profiles.get(call.arm)
@@ -95,8 +102,14 @@ def _talk_s(
         drawn = random.uniform(1e-6, 1 - 1e-6, (rounds, turns))
         waits = np.vectorize(latency.quantile)(drawn) + end_pointing_s
         replies = random.uniform(*REPLY_S, (rounds, turns))
-        length[:, i] = SETUP_S + said_s + (waits + replies + callee.agent_finished_after_s).sum(axis=1)
+        talk_s = (waits + replies + callee.agent_finished_after_s).sum(axis=1)
+        length[:, i] = SETUP_S + said_s + sum(call.waits_s) + talk_s
     return np.minimum(length, callee.max_call_s)
+
+
+def _turns(loaded: LoadedScenario) -> list[ScriptLine]:
+    """The lines that are turns if every reply comes."""
+    return [line for line in loaded.script.spec.lines if line.reply and line.if_silent_s is None]
 
 
 def _in_seconds(delay: Delay) -> Distribution:

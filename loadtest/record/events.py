@@ -31,6 +31,7 @@ __all__ = [
     "Heard",
     "LineEnded",
     "LineStarted",
+    "KeyPressed",
     "LoopLag",
     "Outcome",
     "ProbeMessage",
@@ -188,11 +189,16 @@ class RecordingStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineStarted(Event):
-    """The callee began a line. Positions are on the recording, as sent; a goodbye has no turn."""
+    """The callee began a line. Positions are on the recording, as sent.
+
+    Of a line of keys, which nobody hears, they say when the first and the last key is due; `key_pressed` says when
+    each was sent.
+    """
 
     type: ClassVar[str] = "line_started"
     turn: int | None
-    """From 0, counting script lines, re-prompts and barge-ins alike; None for the goodbye."""
+    """From 0, counting script lines, re-prompts and barge-ins alike; None for the goodbye and for lines to which no
+    reply is awaited."""
     kind: TurnKind
     line: str
     answers_turn: int | None
@@ -230,6 +236,18 @@ class ChannelStep(Event):
 
     type: ClassVar[str] = "channel_step"
     channel: Literal["callee", "agent"]
+    after_silence_s: float | None = None
+    """How long the agent had to be silent before it: for a re-prompt the callee's patience, or the line's own. None for
+    the goodbye, and for the first line if nobody greeted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed(Event):
+    """A key of the line in progress was handed to LiveKit, to be sent to the agent as `sip_dtmf_received`."""
+
+    type: ClassVar[str] = "key_pressed"
+    turn: int | None
+    digit: str
     at_s: float
     step_ms: float
     """Positive: silence was inserted; negative: samples were dropped."""

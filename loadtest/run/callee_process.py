@@ -22,31 +22,22 @@ from livekit import api
 from loadtest.call.dial import Call, CallSurroundings
 from loadtest.call.lag import watch_loop
 from loadtest.call.room import LiveKitServer
-from loadtest.call.spec import CallSpec, Lines, Utterance
+from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
 from loadtest.errors import LoadtestError, ScenarioError
 from loadtest.record.codec import encode
 from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted, Outcome
 from loadtest.record.layout import CallFolder
-from loadtest.scenario.load import LoadedScenario, load_scenario
+from loadtest.run.lines import Vocabulary
+from loadtest.scenario.load import load_scenario
 
-__all__ = ["lines_of", "main"]
+__all__ = ["main"]
 
 REPORTED = (CallStarted, Answered, LineStarted, LineEnded, Heard)
 """What the live view is made of."""
 ORPHAN_LIMIT_S = 3.0
 QUICK = {"agent_finished_after_s": 0.5, "reprompts": 0}
 """A warm-up call only has to bring every part into motion."""
-
-
-def lines_of(loaded: LoadedScenario) -> Lines:
-    """The scenario's script, ready to be said."""
-    script = loaded.script
-    return Lines(
-        script=tuple(Utterance.of(line.name, line.line) for line in script.lines),
-        reprompts=tuple(Utterance.of(line.name, line.line) for line in script.reprompts),
-        goodbye=Utterance.of(script.goodbye.name, script.goodbye.line) if script.goodbye else None,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,7 @@ class CalleeProcess:
             raise ScenarioError(
                 f"{begin.scenario}: changed since the run was planned", remedy="Run it again, and edit it afterwards."
             )
-        self._lines = lines_of(self._loaded)
+        self._vocabulary = Vocabulary(self._loaded.script)
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hanging_up: str | None = None
@@ -129,7 +120,7 @@ class CalleeProcess:
             server=self._server,
             client=self._client,
             clock=RunClock(command["origin"]),
-            lines=_shortest(self._lines) if spec.warmup else self._lines,
+            lines=self._vocabulary.shortest(spec.call) if spec.warmup else self._vocabulary.lines(spec.call),
             callee=self._loaded.scenario.callee.model_copy(update=QUICK if spec.warmup else {}),
             process=self._begin.process,
             probe_dir=self._begin.probe_dir,
@@ -142,10 +133,6 @@ class CalleeProcess:
                 _report({"report": "event", "call_id": spec.call.call_id, "event": encode(event)})
 
         return Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
-
-
-def _shortest(lines: Lines) -> Lines:
-    return Lines((min(lines.script, key=lambda line: len(line.samples)),), (), None)
 
 
 def _complain(call_id: str, error: Exception) -> None:

@@ -73,3 +73,4 @@ def dispatch_metadata(
         "probe_dir": probe_dir,
     }
     return json.dumps({**own, "loadtest": endpoint})
+        "variables": dict(call.variables),

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from loadtest.scenario.base import Distribution, Model, Name
 
-__all__ = ["CalleeSpec", "Pickup", "PickupMix", "Script", "ScriptLine"]
+__all__ = ["CalleeSpec", "Pickup", "PickupMix", "PlainLine", "Script", "ScriptLine"]
+
+KEYS = r"^w*[0-9*#A-D](w*[0-9*#A-D])*$"
+VOICE = r"^[A-Za-z][A-Za-z0-9_+-]{0,39}$"
+VARIABLE = r"^[a-z][a-z0-9_]{0,39}$"
+VariableName = Annotated[str, Field(pattern=VARIABLE)]
+VariableValue = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Pickup(StrEnum):
@@ -59,27 +65,68 @@ class CalleeSpec(Model):
     """The callee hangs up after this long, whatever happens."""
 
 
-class ScriptLine(Model):
-    """One recorded utterance."""
+class PlainLine(Model):
+    """What the callee says: `audio`, `say` or `dtmf`, exactly one of them."""
 
     name: Name
     """Its name in tables."""
-    audio: str
+    audio: str | None = None
     """WAV or FLAC file, relative to the script's file."""
+    say: str | None = Field(default=None, min_length=1)
+    """Text that a voice of this machine speaks; `{name}` stands for the value of a variable."""
+    dtmf: str | None = Field(default=None, pattern=KEYS, max_length=64)
+    """Keys that the callee presses instead: 0-9 * # A-D, w is a pause of half a second. Nothing is heard of them."""
     text: str = ""
     """What is said, for people who read."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if [self.audio is None, self.say is None, self.dtmf is None].count(False) != 1:
+            raise ValueError("expected exactly one of audio: FILE, say: TEXT, dtmf: KEYS")
+        return self
+
+
+class ScriptLine(PlainLine):
+    """A line of the script: what is said, when, and whether it is a turn."""
+
+    wait_s: Distribution = Distribution(constant=0)
+    """How much longer than agent_finished_after_s the agent must be silent before it, per slot, the same for all
+    arms."""
+    if_silent_s: float | None = Field(default=None, gt=0, le=120)
+    """Said as a re-prompt, and only if the agent stays silent for this long after the line before; else passed over."""
+    reply: bool = True
+    """Whether a reply is expected. If not, it is no turn and the next line comes when the agent is silent."""
+
+    @model_validator(mode="after")
+    def _re_prompt_or_line(self) -> Self:
+        if self.if_silent_s is not None and (not self.reply or self.wait_s != Distribution(constant=0)):
+            raise ValueError("if_silent_s makes the line a re-prompt: leave wait_s and reply out")
+        return self
 
 
 class Script(Model):
     """What the callee says."""
 
     version: Literal[1]
+    """Version of this format."""
+    voice: str | None = Field(default=None, pattern=VOICE)
+    """The voice that speaks `say`: a name that `espeak-ng --voices` lists, with a variant if wanted."""
+    variables: dict[VariableName, tuple[VariableValue, ...]] = Field(default_factory=dict)
+    """Values by name. One of each is drawn per slot, the same for all arms, and put in the place of `{name}`."""
     lines: tuple[ScriptLine, ...] = Field(min_length=1)
     """Said in this order, each when the agent has finished."""
-    reprompts: tuple[ScriptLine, ...] = ()
+    reprompts: tuple[PlainLine, ...] = ()
     """Said in turn when no reply comes."""
-    goodbye: ScriptLine | None = None
+    goodbye: PlainLine | None = None
     """Said before hanging up; no reply to it is awaited."""
+
+    @field_validator("variables")
+    @classmethod
+    def _has_values(cls, variables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        empty = [f"{name}: expected at least one value" for name, values in variables.items() if not values]
+        if empty:
+            raise ValueError("\n".join(empty))
+        return variables
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -88,4 +135,11 @@ class Script(Model):
         repeated = {n for n in names if names.count(n) > 1} | ({ln.name for ln in self.lines} & set(names))
         if repeated:
             raise ValueError(f"re-prompts and goodbye must be other lines than the script's: {', '.join(repeated)}")
+        return self
+
+    @model_validator(mode="after")
+    def _conditions_have_a_turn(self) -> Self:
+        for i, line in enumerate(self.lines):
+            if line.if_silent_s is not None and (i == 0 or not self.lines[i - 1].reply):
+                raise ValueError(f"lines.{i}.if_silent_s: expected a line before it to which a reply is awaited")
         return self

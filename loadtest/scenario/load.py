@@ -9,10 +9,11 @@ from typing import Any
 
 from loadtest.scenario.endpoint import EndpointProfile
 from loadtest.scenario.models import Scenario
-from loadtest.scenario.named_files import LoadedLine, LoadedScript, NamedFiles
+from loadtest.scenario.named_files import NamedFiles
 from loadtest.scenario.overrides import apply_overrides
 from loadtest.scenario.problems import Place, Problem, ScenarioProblems, describe, dotted
 from loadtest.scenario.resolved import hashes, resolved_yaml
+from loadtest.scenario.script_files import LoadedLine, LoadedScript
 from loadtest.scenario.thresholds import Threshold, parse_threshold
 from loadtest.scenario.validate import validate
 from loadtest.scenario.yaml_source import Source, read_source
@@ -71,18 +72,17 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> LoadedScenario:
     if problems or scenario is None or script is None:
         raise ScenarioProblems(problems, scenario=str(path))
     texts = tuple((dotted(override.path), override.text) for override in applied)
-    model, loaded = script
     return LoadedScenario(
         path=path,
         scenario=scenario,
-        script=loaded,
+        script=script,
         profiles=profiles,
         ca_files=ca_files,
         thresholds=thresholds,
         overrides={dotted(override.path): override.value for override in applied},
         override_texts=texts,
         resolved_yaml=resolved_yaml(scenario, path.name, (f"{name}={text}" for name, text in texts)),
-        hashes=hashes(scenario, model, (line.line.sha256 for line in loaded.everything), profiles),
+        hashes=hashes(scenario, script.spec, script.audio, profiles),
         places={dotted(where): place for where, place in source.values.items()},
     )
 

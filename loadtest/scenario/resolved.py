@@ -29,7 +29,7 @@ def hashes(
 ) -> dict[str, str]:
     """sha256 of the scenario with its script, of what was declared about the comparison, of audio and of profiles.
 
-    audio: sha256 of every file, in the script's order.
+    audio: sha256 of all that the script says, in its order.
     """
     dumped = _dump(scenario)
     return {

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from loadtest.scenario.callee import KEYS, VARIABLE, VOICE
 from loadtest.scenario.problems import FieldPath, Place, Problem, describe, dotted, nearest
 from loadtest.scenario.schema import description, fields_at
 from loadtest.scenario.yaml_source import Source
@@ -46,6 +47,9 @@ _FORMS: Final[Mapping[str, str]] = {
 _PATTERNS: Final[Mapping[str, str]] = {
     "^[a-z0-9][a-z0-9_-]{0,39}$": "a name of at most 40 small letters, digits, - and _",
     r"^https://\S+$": "an https:// URL",
+    KEYS: "keys of a telephone (0-9 * # A-D; w between them is a pause)",
+    VOICE: "the name of a voice, such as en-us+f3",
+    VARIABLE: "a name of at most 40 small letters, digits and _",
 }
 _FIELD_FIRST = re.compile(r"([a-z_]+(?:\.[\w-]+)*): (.+)", re.DOTALL)
 

@@ -19,7 +19,7 @@ from ruamel.yaml.reader import ReaderError
 
 from loadtest.scenario.problems import FieldPath, Place, Problem, describe, dotted, nearest
 
-__all__ = ["Source", "parse_source", "read_source"]
+__all__ = ["Source", "at", "parse_source", "read_source"]
 
 LARGEST_BYTES = 256 * 1024
 MOST_NODES = 20_000
@@ -47,6 +47,18 @@ class Source:
     def key_place(self, path: FieldPath) -> Place:
         """Where the key that ends `path` was written; of a list entry, the entry."""
         return self.keys.get(path) or self.place(path)
+
+
+def at(data: Any, path: FieldPath) -> Any:
+    """The value at `path` in a document; None if there is nothing."""
+    for part in path:
+        if isinstance(data, tuple) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        elif isinstance(data, dict):
+            data = data.get(part)
+        else:
+            return None
+    return data
 
 
 def read_source(path: Path, problems: list[Problem]) -> Source | None:

@@ -44,6 +44,8 @@ INSTRUCTIONS = (
 )
 CALL_ACTIVE = "active"
 LAST_WORDS_S = 0.3
+KEYS_OVER_S = 1.0
+"""Keys that follow one another sooner belong together; # ends them at once."""
 
 logger = logging.getLogger("loadtest.agent")
 
@@ -138,6 +140,29 @@ class ReferenceAgent(Agent):
 
 
 def new_session(endpoint: Endpoint) -> AgentSession[None]:
+class Keypad:
+    """Takes what the callee presses for what they say."""
+
+    def __init__(self, session: AgentSession[None]) -> None:
+        self._session = session
+        self._keys: list[str] = []
+        self._over: asyncio.TimerHandle | None = None
+
+    def pressed(self, key: rtc.SipDTMF) -> None:
+        self._keys.append(key.digit)
+        if self._over is not None:
+            self._over.cancel()
+        wait_s = 0.0 if key.digit == "#" else KEYS_OVER_S
+        self._over = asyncio.get_running_loop().call_later(wait_s, self._answer)
+
+    def _answer(self) -> None:
+        keys, self._keys = " ".join(self._keys), []
+        try:
+            self._session.generate_reply(user_input=f"The customer pressed {keys} on the keypad of the telephone.")
+        except RuntimeError as error:  # the session has been closed meanwhile
+            logger.warning("no reply to keys: %s", error)
+
+
     # Gemini takes the turns; no local voice activity or turn detection model is loaded.
     return AgentSession(
         llm=realtime_model(endpoint),
@@ -225,6 +250,7 @@ async def entrypoint(ctx: JobContext) -> None:
 
     session.on("close", on_close)
 
+    ctx.room.on("sip_dtmf_received", Keypad(session).pressed)
     await ctx.connect()
     # Connecting to the model while it still rings is what makes the greeting quick.
     await session.start(ReferenceAgent(), room=ctx.room, record=False)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loadtest.call.callee import Callee, Habits, Hear, Say, StopCall
+from loadtest.call.callee import Callee, Cue, Habits, Hear, Say, StopCall
 from loadtest.record.events import EndCause, TurnKind
 
 HABITS = Habits(
-    lines=2,
+    lines=(Cue(), Cue()),
     reprompts=2,
     goodbye=True,
     patience_s=5.0,
@@ -145,7 +145,7 @@ def test_hangs_up_at_its_own_limit_in_whatever_state() -> None:
 
 
 def test_without_a_goodbye_it_just_hangs_up() -> None:
-    habits = Habits(**{f: getattr(HABITS, f) for f in HABITS.__slots__} | {"goodbye": False, "lines": 1})
+    habits = Habits(**{f: getattr(HABITS, f) for f in HABITS.__slots__} | {"goodbye": False, "lines": (Cue(),)})
     talk = Conversation([(1.0, 3.0), (7.5, 9.0)], habits)
     stop = talk.play()
     assert talk.kinds() == [TurnKind.SCRIPT]

@@ -23,6 +23,7 @@ from loadtest.record.events import (
     Ended,
     Event,
     HangUp,
+    KeyPressed,
     LineEnded,
     LineStarted,
     Outcome,
@@ -102,9 +103,15 @@ class Conversation:
     hung_up: float | None = None
 
     def says(
-        self, start: float, end: float, kind: TurnKind | None = TurnKind.SCRIPT, answers: int | None = None
+        self,
+        start: float,
+        end: float,
+        kind: TurnKind | None = TurnKind.SCRIPT,
+        answers: int | None = None,
+        *,
+        after_silence: float | None = None,
     ) -> Conversation:
-        """The callee speaks from start to end; kind None is the goodbye."""
+        """The callee speaks from start to end; kind None is the goodbye, or a line to which no reply is awaited."""
         turn = None if kind is None else self.lines
         self.lines += kind is not None
 
@@ -122,6 +129,7 @@ class Conversation:
                 speech_start_sample=sample(start),
                 speech_end_sample=sample(end),
                 end_sample=sample(end + LEAD_IN_S),
+                after_silence_s=after_silence,
             ),
             LineEnded(t=ANSWER_S + end, turn=turn, end_sample=sample(end + LEAD_IN_S), cut=False),
         )
@@ -129,6 +137,15 @@ class Conversation:
 
     def asks_again(self, start: float, end: float, after: int) -> Conversation:
         return self.says(start, end, TurnKind.REPROMPT, after)
+
+    def presses(self, *keys: tuple[float, str]) -> Conversation:
+        """A line of keys at these times, each 0.2 s before it is really sent."""
+        (first, _), (last, _) = keys[0], keys[-1]
+        self.says(first + LEAD_IN_S, last)
+        started, ended = self.events[-2:]
+        sent = [KeyPressed(t=ANSWER_S + at + 0.2, turn=self.lines - 1, digit=key) for at, key in keys]
+        self.events[-2:] = [started, *sent, ended]
+        return self
 
     def says_goodbye(self, start: float, end: float) -> Conversation:
         return self.says(start, end, None)

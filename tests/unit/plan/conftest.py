@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from loadtest.audio.wav import RATE, Line
+from loadtest.scenario.callee import PlainLine, Script
 from loadtest.scenario.load import LoadedLine, LoadedScenario, LoadedScript
 from loadtest.scenario.models import Scenario
 
@@ -17,7 +18,8 @@ Load = Callable[..., LoadedScenario]
 
 
 def load_plain(**changes: Any) -> LoadedScenario:
-    """A scenario of two arms with a script of two lines of one second, and `changes`."""
+    """A scenario of two arms with a script of two lines of one second, and `changes`; `said`: of the script."""
+    said = changes.pop("said", {})
     arm = {"model": "m", "endpoint": {"base_url": "https://localhost"}}
     arms = dict.fromkeys(changes.pop("arms", ("preview", "ga")), arm)
     plain = {
@@ -29,14 +31,12 @@ def load_plain(**changes: Any) -> LoadedScenario:
         "script": "s.yaml",
         **changes,
     }
-    lines = tuple(
-        LoadedLine(name, "", Path(f"{name}.wav"), Line(name, np.ones(RATE, dtype=np.int16), sha256=name * 8))
-        for name in ("a", "b")
-    )
+    lines = [{"name": name, "audio": f"{name}.wav"} for name in ("a", "b")]
+    script = Script.model_validate({"version": 1, "lines": lines, **said})
     return LoadedScenario(
         path=Path("plain.yaml"),
         scenario=Scenario.model_validate(plain),
-        script=LoadedScript(lines, (), None),
+        script=LoadedScript(script, tuple(_loaded(line) for line in script.lines), (), None),
         profiles={},
         ca_files={},
         thresholds=(),
@@ -45,6 +45,15 @@ def load_plain(**changes: Any) -> LoadedScenario:
         resolved_yaml="",
         hashes={},
     )
+
+
+def _loaded(line: PlainLine) -> LoadedLine:
+    """A second of audio for each value that a spoken line can be given."""
+    if line.dtmf:
+        return LoadedLine(line)
+    values: list[tuple[str, ...]] = [("Tuesday",), ("Friday",)] if "{day}" in (line.say or "") else [()]
+    takes = {of: Line(line.name, np.ones(RATE, dtype=np.int16), "".join((line.name, *of))) for of in values}
+    return LoadedLine(line, takes, ("day",) if len(values) > 1 else ())
 
 
 @pytest.fixture

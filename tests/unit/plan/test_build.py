@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,12 +19,12 @@ from loadtest.plan.calls import PlannedCall
 from loadtest.record.plan_io import read_plan, write_plan
 from tests.unit.plan.conftest import Load, load_plain
 
-SHARED = ("script", "line_hashes", "ring_s", "pickup", "patience_s", "seed")
+SHARED = ("script", "line_hashes", "ring_s", "pickup", "patience_s", "seed", "waits_s")
 MIX = {"answer": 0.5, "no_answer": 0.2, "busy": 0.2, "rejected": 0.1}
 
 
 def shared(call: PlannedCall) -> tuple[object, ...]:
-    return tuple(getattr(call, name) for name in SHARED)
+    return (*(getattr(call, name) for name in SHARED), *call.variables.items())
 
 
 @given(
@@ -76,7 +77,7 @@ def test_another_process_makes_the_same_plan(load: Load) -> None:
     here = plan_hash(build_plan(load(callee={"ring_s": {"lognormal": {"median": 2, "p95": 6}}})))
     assert done.stdout.strip() == here
     # And every other machine: this was computed once, and has to stay.
-    assert here == "ed5fb64f9ac28c28ad392891156bc340d06bca2f5b236b81bdea880a11befb42"
+    assert here == "b9632cac253d904bf372502183cf33e8dd0e2102e799e27f85af08aeabf6a683"
 
 
 def test_the_order_of_arms_is_drawn_evenly(load: Load) -> None:
@@ -135,3 +136,57 @@ def test_a_plan_is_read_as_it_was_written(load: Load, tmp_path: Path) -> None:
     for name in ("torn.parquet", "missing.parquet"):
         with pytest.raises(RecordError, match="cannot be read as a plan"):
             read_plan(tmp_path / name)
+
+
+SAID = {
+    "variables": {"day": ["Tuesday", "Friday"], "name": ["Ann"]},
+    "lines": [
+        {"name": "ask", "say": "On {day}?"},
+        {"name": "menu", "dtmf": "1#"},
+        {"name": "yes", "audio": "yes.wav", "wait_s": {"uniform": [1, 3]}},
+    ],
+}
+
+
+def test_variables_and_waits_are_drawn_for_the_pair(load: Load) -> None:
+    calls = build_plan(load(said=SAID, blocks=200))
+    by_pair: dict[object, set[object]] = {}
+    for call in calls:
+        by_pair.setdefault((call.block, call.pair), set()).add(shared(call))
+    assert all(len(drawn) == 1 for drawn in by_pair.values())
+    days = Counter(call.variables["day"] for call in calls if call.arm == "ga")
+    assert set(days) == {"Tuesday", "Friday"}
+    assert 70 <= days["Friday"] <= 130
+    assert {call.variables["name"] for call in calls} == {"Ann"}
+    waits = [call.waits_s for call in calls]
+    assert all(wait[:2] == (0, 0) and 1 <= wait[2] <= 3 for wait in waits)
+    assert 1.8 < sum(wait[2] for wait in waits) / len(waits) < 2.2
+    # What is said depends on what was drawn; a line of keys has no audio.
+    assert {call.line_hashes for call in calls} == {("askTuesday", "yes"), ("askFriday", "yes")}
+    assert all(call.line_hashes[0] == f"ask{call.variables['day']}" for call in calls)
+
+
+def test_another_variable_or_line_does_not_change_what_was_drawn(load: Load) -> None:
+    more = {
+        **SAID,
+        "variables": {**SAID["variables"], "time": ["ten", "eleven"]},  # type: ignore[dict-item]
+        "lines": [*SAID["lines"], {"name": "more", "audio": "more.wav", "wait_s": {"uniform": [5, 6]}}],
+    }
+    for before, after in zip(build_plan(load(said=SAID)), build_plan(load(said=more)), strict=True):
+        assert after.waits_s[:3] == before.waits_s
+        assert {name: after.variables[name] for name in before.variables} == before.variables
+        assert (after.ring_s, after.patience_s, after.seed) == (before.ring_s, before.patience_s, before.seed)
+
+
+def test_a_plan_with_variables_is_read_as_it_was_written(load: Load, tmp_path: Path) -> None:
+    calls = build_plan(load(said=SAID))
+    write_plan(tmp_path / "plan.parquet", calls)
+    assert read_plan(tmp_path / "plan.parquet") == calls
+
+
+def test_a_plan_from_before_there_were_variables_can_be_read(load: Load, tmp_path: Path) -> None:
+    calls = build_plan(load())
+    write_plan(tmp_path / "plan.parquet", calls)
+    pl.read_parquet(tmp_path / "plan.parquet").drop("waits_s", "variables").write_parquet(tmp_path / "old.parquet")
+    old = read_plan(tmp_path / "old.parquet")
+    assert [(call.call_id, call.variables, call.waits_s) for call in old] == [(c.call_id, {}, ()) for c in calls]

@@ -55,3 +55,19 @@ def test_a_call_that_nobody_answers_only_rings(load: Load) -> None:
 
 def test_the_outlook_of_a_plan_is_always_the_same(load: Load) -> None:
     assert expected(load, 2) == expected(load, 2)
+
+
+def test_waits_keys_and_lines_without_a_reply_are_in_the_length_and_not_in_the_turns(load: Load) -> None:
+    plain = expected(load, 2)
+    lines = [
+        {"name": "a", "audio": "a.wav"},
+        {"name": "never", "audio": "n.wav", "if_silent_s": 3},
+        {"name": "b", "audio": "b.wav", "wait_s": 7},
+    ]
+    longer = expected(load, 2, said={"lines": lines})
+    assert longer.turns == plain.turns
+    assert longer.call_s == pytest.approx(plain.call_s + 7)
+    quiet = [*lines, {"name": "c", "audio": "c.wav", "reply": False}, {"name": "d", "dtmf": "1ww2", "reply": False}]
+    longest = expected(load, 2, said={"lines": quiet})
+    assert longest.turns == plain.turns
+    assert longest.call_s == pytest.approx(longer.call_s + 1.0 + 1.3 + 2 * 1.2)

@@ -30,8 +30,8 @@ def problems_of(path: Path, *overrides: str) -> list[str]:
 def test_a_scenario_comes_with_all_that_it_names(spoil: Spoil) -> None:
     loaded = load_scenario(spoil())
     assert [line.name for line in loaded.script.lines] == ["first", "second"]
-    assert loaded.script.lines[0].line.duration_s == pytest.approx(0.5)
-    assert [line.path for line in loaded.script.reprompts] == [Path("audio/hello.wav")]
+    assert loaded.script.lines[0].duration_s == pytest.approx(0.5)
+    assert [line.name for line in loaded.script.reprompts] == ["hello"]
     assert loaded.script.goodbye is None
     assert loaded.profiles["ga"].model == "model-a"
     assert (loaded.thresholds[0].metric, loaded.thresholds[0].value) == ("reply_latency", 3000)
@@ -105,13 +105,14 @@ WRONG = {
     "unknown script": (
         "scripts/script.yaml",
         "scripts/scrip.yaml",
-        'small.yaml:13:9: script: expected a script file; found no file "scripts/scrip.yaml" (scripts/scrip.yaml)',
+        'small.yaml:13:9: script: expected a script file; found no file "scripts/scrip.yaml" (scripts/scrip.yaml), '
+        f"nor among the shipped scenarios ({SHIPPED}/scripts/scrip.yaml)",
     ),
     "unknown profile": (
         "endpoint.yaml",
         "endpont.yaml",
         "small.yaml:6:25: arms.preview.endpoint.profile: expected an endpoint profile; "
-        'found no file "endpont.yaml" (endpont.yaml)',
+        f'found no file "endpont.yaml" (endpont.yaml), nor among the shipped scenarios ({SHIPPED}/endpont.yaml)',
     ),
     "another model": (
         "model: model-a",
@@ -132,8 +133,8 @@ WRONG = {
     "mixed": (
         "endpoint: {profile: endpoint.yaml}\nblocks",
         "endpoint: google\nblocks",
-        "small.yaml:6:15: arms.preview.endpoint: mixed refused: Google's own endpoint beside one that is not; "
-        "give every arm `google`, or none; found a mapping of profile",
+        "small.yaml:6:15: arms.preview.endpoint: mixed refused: Google's own endpoint beside one that is not, "
+        "or is not known to be; give every arm `google`, or none; found a mapping of profile",
     ),
     "tag": (
         "name: small",
@@ -199,7 +200,7 @@ def test_audio_is_named_where_the_script_names_it(spoil: Spoil, spoiler: Callabl
 def test_other_rates_and_stereo_are_fine(spoil: Spoil) -> None:
     path = spoil()
     write_tone(Path("audio/second.wav"), rate=44_100, channels=2)
-    assert load_scenario(path).script.lines[1].line.duration_s == pytest.approx(0.5, abs=0.01)
+    assert load_scenario(path).script.lines[1].duration_s == pytest.approx(0.5, abs=0.01)
 
 
 def test_errors_in_named_files_name_those_files(spoil: Spoil) -> None:
@@ -207,7 +208,7 @@ def test_errors_in_named_files_name_those_files(spoil: Spoil) -> None:
     path = spoil("value_ms: 500", "value_ms: soon", of="endpoint.yaml")
     assert problems_of(path) == [
         "scripts/script.yaml:3:5: lines.0.name: expected this key; found nothing",
-        'scripts/script.yaml:3:5: lines.0.nam: expected one of name, audio, text; found unknown key "nam"',
+        'scripts/script.yaml:3:5: lines.0.nam: expected a known key; found unknown key "nam"',
         'endpoint.yaml:3:49: reply_delay.value_ms: expected a number; found "soon"',
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loadtest.scenario.load import load_scenario
 from tests.unit.scenario.conftest import Spoil
-from tests.unit.scenario.test_load import problems_of
+from tests.unit.scenario.test_load import SHIPPED, problems_of
 
 
 def test_overrides_change_what_they_name_and_are_recorded(spoil: Spoil) -> None:
@@ -66,7 +66,8 @@ def test_any_value_arrives_as_written(spoil: Spoil, seed: int, limit: float, des
         (
             "script=scripts/nothing.yaml",
             "--set script=scripts/nothing.yaml: script: expected a script file; "
-            'found no file "scripts/nothing.yaml" (scripts/nothing.yaml)',
+            'found no file "scripts/nothing.yaml" (scripts/nothing.yaml), '
+            f"nor among the shipped scenarios ({SHIPPED}/scripts/nothing.yaml)",
         ),
         ("thresholds.0=foo", "--set thresholds.0=foo: thresholds.0: expected `metric[.arm].stat op value`, such as "
          '`reply_latency.p95 < 3000`; found "foo"'),

@@ -34,6 +34,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Script": (callee.Script,),
     "Line": (callee.ScriptLine,),
     "Endpoint profile": (endpoint.EndpointProfile,),
+    "Re-prompt and goodbye": (callee.PlainLine,),
     "Reply delay": (endpoint.ConstantDelay, endpoint.LognormalDelay),
     "Fault": (endpoint.Fault,),
 }

@@ -1,0 +1,190 @@
+"""A script with all that is said of it: audio read, text spoken, keys known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from loadtest.audio.voice import Voice, find_voice
+from loadtest.audio.wav import Line, read_line
+from loadtest.errors import ScenarioError
+from loadtest.scenario.callee import PlainLine, Script
+from loadtest.scenario.find import find, missing
+from loadtest.scenario.keys import presses
+from loadtest.scenario.problems import FieldPath, Problem, dotted, nearest
+from loadtest.scenario.validate import validate
+from loadtest.scenario.yaml_source import Source, at
+
+__all__ = ["LoadedLine", "LoadedScript", "load_script"]
+
+MOST_TEXTS = 500
+"""Of one line, one for each combination of the values of its variables."""
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLine:
+    """One line of the script, ready to be said in every call."""
+
+    spec: PlainLine
+    """As the script has it."""
+    takes: Mapping[tuple[str, ...], Line] = field(default_factory=dict)
+    """Its audio by the values of its variables; empty if it is made of keys."""
+    variables: tuple[str, ...] = ()
+    """Names of the variables in its text."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def duration_s(self) -> float:
+        """Of the mean of its takes."""
+        if self.spec.dtmf is not None:
+            return max(press.at_s for press in presses(self.spec.dtmf))
+        return fmean(take.duration_s for take in self.takes.values())
+
+    def take(self, values: Mapping[str, str]) -> Line | None:
+        """Its audio in a call for which these values were drawn; None if it is made of keys."""
+        return self.takes[tuple(values[name] for name in self.variables)] if self.takes else None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScript:
+    """A script with its audio."""
+
+    spec: Script
+    lines: tuple[LoadedLine, ...]
+    reprompts: tuple[LoadedLine, ...]
+    goodbye: LoadedLine | None
+
+    @property
+    def audio(self) -> tuple[str, ...]:
+        """sha256 of all that can be heard, in the order of lines, re-prompts, goodbye."""
+        everything = (*self.lines, *self.reprompts, *([self.goodbye] if self.goodbye else []))
+        return tuple(take.sha256 for line in everything for take in line.takes.values())
+
+
+def load_script(path: Path, source: Source, problems: list[Problem]) -> LoadedScript | None:
+    """The script that `source`, the document in the file at `path`, describes; None, and `problems`, if it is no good."""
+    loader = _Loader(path, source, problems)
+    loader.look_at_audio()  # even if the rest of the script is wrong
+    script = validate(Script, source, problems)
+    if script is None:
+        return None
+    lines = [loader.line(line, ("lines", i)) for i, line in enumerate(script.lines)]
+    reprompts = [loader.line(line, ("reprompts", i)) for i, line in enumerate(script.reprompts)]
+    goodbye = loader.line(script.goodbye, ("goodbye",)) if script.goodbye else None
+    if None in lines or None in reprompts or (script.goodbye and goodbye is None):
+        return None
+    return LoadedScript(script, tuple(filter(None, lines)), tuple(filter(None, reprompts)), goodbye)
+
+
+class _Loader:
+    def __init__(self, path: Path, source: Source, problems: list[Problem]) -> None:
+        self._path = path
+        self._source = source
+        self._problems = problems
+        self._audio: dict[Path, Line | None] = {}
+        self._voice: Voice | None = None
+        self._no_voice = False
+
+    def look_at_audio(self) -> None:
+        for where in _audio_fields(self._source.data):
+            named = at(self._source.data, where)
+            if isinstance(named, str):
+                self._read(named, where)
+
+    def line(self, spec: PlainLine, where: FieldPath) -> LoadedLine | None:
+        if spec.dtmf is not None:
+            return LoadedLine(spec)
+        if spec.audio is not None:
+            audio = self._audio.get(find(self._path, spec.audio))
+            return LoadedLine(spec, {(): audio}) if audio is not None else None
+        assert spec.say is not None
+        return self._spoken(spec, spec.say, (*where, "say"))
+
+    def _read(self, named: str, where: FieldPath) -> None:
+        file = find(self._path, named)
+        try:
+            if file not in self._audio:
+                self._audio[file] = None
+                self._audio[file] = read_line(file)
+        except ScenarioError as error:
+            found = error.message.removeprefix(f"{file}: ")
+            text, remedy = f"expected speech in a WAV or FLAC file; found {file}, which {found}", error.remedy
+            if not file.exists():
+                text, remedy = missing("an audio file", self._path, named)
+            self._add(where, text, remedy)
+
+    def _spoken(self, spec: PlainLine, say: str, where: FieldPath) -> LoadedLine | None:
+        names = tuple(dict.fromkeys(_VARIABLE.findall(say)))
+        values = self._values(names, where)
+        voice = self._find_voice(where)
+        if values is None or voice is None:
+            return None
+        takes: dict[tuple[str, ...], Line] = {}
+        try:
+            for combination in itertools.product(*values):
+                chosen = dict(zip(names, combination, strict=True))
+                takes[combination] = voice.speak(_filled(say, chosen))
+        except ScenarioError as error:
+            self._add(where, error.message, error.remedy)
+            return None
+        return LoadedLine(spec, takes, names)
+
+    def _values(self, names: tuple[str, ...], where: FieldPath) -> list[tuple[str, ...]] | None:
+        """The values that each of the variables may have."""
+        variables = self._source.data.get("variables") or {}
+        unknown = [name for name in names if name not in variables]
+        for name in unknown:
+            close = nearest(name, tuple(variables))
+            known = f"one of the variables {', '.join(variables)}" if variables else "no variable: the script has none"
+            remedy = (
+                f"Did you mean `{{{close}}}`?" if close else f"Add `variables: {{{name or 'name'}: [VALUE, ...]}}`."
+            )
+            self._add(where, f'expected {known}; found "{{{name}}}"', remedy)
+        if unknown:
+            return None
+        values = [tuple(dict.fromkeys(variables[name])) for name in names]
+        texts = math.prod(len(each) for each in values)
+        if texts > MOST_TEXTS:
+            text = f"expected at most {MOST_TEXTS} texts, one for each combination of values; found {texts}"
+            self._add(where, text, "Give the variables of this line fewer values, or split it into two lines.")
+            return None
+        return values
+
+    def _find_voice(self, where: FieldPath) -> Voice | None:
+        if self._voice is None and not self._no_voice:
+            named = self._source.data.get("voice")
+            try:
+                voice = find_voice(named)
+                if named is not None:
+                    where = ("voice",)
+                voice.check()
+                self._voice = voice
+            except ScenarioError as error:
+                self._no_voice = True  # said once
+                self._add(where, error.message, error.remedy)
+        return self._voice
+
+    def _add(self, where: FieldPath, text: str, remedy: str) -> None:
+        self._problems.append(Problem(self._source.place(where), dotted(where), text, remedy))
+
+
+def _filled(say: str, values: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: values[found[1]], say)
+
+
+def _audio_fields(data: Any) -> Iterator[FieldPath]:
+    for group in ("lines", "reprompts"):
+        entries = data.get(group)
+        for i in range(len(entries) if isinstance(entries, tuple) else 0):
+            yield (group, i, "audio")
+    yield ("goodbye", "audio")
