@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
-__all__ = ["call_id", "current_job", "room_name"]
+__all__ = ["call_id", "current_job", "room_name", "worker_mode"]
 
 
 def current_job() -> Any | None:
@@ -25,6 +27,15 @@ def call_id(job: Any | None) -> str | None:
     except Exception:
         return None
     return name if isinstance(name, str) and name else None
+
+
+def worker_mode() -> str | None:
+    """How the worker was started: start, dev or console. A job's process has the worker's arguments and environment."""
+    arguments = sys.argv[1:]
+    if "--dev" in arguments:
+        return "dev"
+    word = next((word for word in arguments if word in ("start", "dev", "console")), None)
+    return word or ("dev" if os.environ.get("LIVEKIT_DEV_MODE") == "1" else None)
 
 
 def room_name(job: Any | None, room: Any) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from loadtest_probe.connections import PluginLog
 from loadtest_probe.guard import Guard
-from loadtest_probe.job import call_id, current_job, room_name
+from loadtest_probe.job import call_id, current_job, room_name, worker_mode
 from loadtest_probe.reporter import Reporter, Sink
 from loadtest_probe.sinks import ChannelSink, FileSink
 from loadtest_probe.tap import Tap
@@ -107,6 +107,7 @@ def _hello(session: Any, room: str | None) -> Hello:
         plugin_version=_version("livekit-plugins-google"),
         model=model if isinstance(model, str) else None,
         room=room,
+        mode=worker_mode(),
     )
 
 

@@ -54,13 +54,17 @@ Side = Literal["server", "client", "none", "unknown"]
 
 @dataclass(frozen=True)
 class Hello:
-    """The probe was attached."""
+    """The probe was attached.
+
+    mode: how the worker was started: start, dev or console; null when its process does not tell.
+    """
 
     pid: int
     agents_version: str | None
     plugin_version: str | None
     model: str | None
     room: str | None
+    mode: str | None = None
 
 
 @dataclass(frozen=True)
