@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.errors import ScenarioError
+from loadtest.plan.cap import resolve_cap
 from loadtest.scenario.hosts import check_environment, check_hosts, is_loopback
 from loadtest.scenario.load import LoadedScenario, load_scenario
 from tests.unit.scenario.conftest import Spoil
@@ -55,6 +56,18 @@ def test_livekit_cloud_needs_an_acknowledgement_besides(spoil: Spoil) -> None:
     assert "listed in `hosts`" in refused(unlisted, "wss://mine.livekit.cloud")
 
 
+def test_livekit_cloud_gets_fifty_calls_at_the_same_time_and_no_more(spoil: Spoil) -> None:
+    cloud = (*EXTERNAL, "hosts=[mine.livekit.cloud]", "acknowledge=[livekit-cloud-acceptable-use]")
+    loaded = load_scenario(spoil(), [*cloud, "cap=51"])
+    assert "cap: expected at most 50 calls at the same time on LiveKit Cloud; found 51" in refused(
+        loaded, "wss://mine.livekit.cloud"
+    )
+    check_hosts(loaded, {"LIVEKIT_URL": "ws://127.0.0.1:7880"})
+    check_hosts(load_scenario(loaded.path, [*cloud, "cap=50"]), {"LIVEKIT_URL": "wss://mine.livekit.cloud"})
+    assert resolve_cap(load_scenario(loaded.path, [*cloud, "cap=auto"]).scenario, 96) == 50
+    assert resolve_cap(load_scenario(loaded.path, ["cap=auto"]).scenario, 96) == 144
+
+
 def test_the_embedded_stack_does_not_care_about_the_environment(spoil: Spoil) -> None:
     loaded = load_scenario(spoil())
     check_hosts(loaded, {"LIVEKIT_URL": "wss://mine.livekit.cloud"})
@@ -90,19 +103,6 @@ def test_hosts_are_names(spoil: Spoil, host: str) -> None:
     loaded = load_scenario(spoil(), [f'hosts=["{host}"]'])
     with pytest.raises(ScenarioError, match="expected a host name or address"):
         check_hosts(loaded, {})
-
-
-def test_what_google_needs_comes_from_the_environment(spoil: Spoil) -> None:
-    google = [f"arms.{arm}.endpoint=google" for arm in ("preview", "ga")]
-    loaded = load_scenario(spoil(), [*google, "arms.ga.api=vertex"])
-    with pytest.raises(ScenarioError) as raised:
-        check_environment(loaded, {"GOOGLE_CLOUD_PROJECT": "p"})
-    assert "GOOGLE_API_KEY (arm preview" in raised.value.message
-    assert "GOOGLE_APPLICATION_CREDENTIALS (arm ga" in raised.value.message
-    assert "GOOGLE_CLOUD_PROJECT" not in raised.value.message
-    check_environment(
-        loaded, {"GOOGLE_API_KEY": "k", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_APPLICATION_CREDENTIALS": "f"}
-    )
 
 
 def test_an_external_stack_needs_url_and_keys(spoil: Spoil) -> None:
