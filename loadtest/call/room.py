@@ -14,9 +14,9 @@ from livekit import api, rtc
 
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError
+from loadtest.scenario.keys import Press
 
 __all__ = ["CallRoom", "LiveKitServer", "RoomListener", "SipStatus"]
-from loadtest.scenario.keys import Press
 
 T = TypeVar("T")
 
@@ -131,6 +131,11 @@ class CallRoom:
             self._room.local_participant.set_attributes({"sip.callStatus": status}), "the call's status was refused"
         )
 
+    async def press(self, press: Press) -> None:
+        """Send a key to the agent, as LiveKit's SIP service does with what a caller presses. Raises DialError."""
+        key = self._room.local_participant.publish_dtmf(code=press.code, digit=press.digit)
+        await self._ask(key, f"the key {press.digit} could not be sent")
+
     async def send(self, topic: str, data: bytes) -> None:
         """Send data to the room, reliably; quietly gives up when the room is gone."""
         with contextlib.suppress(Exception):  # the SDK raises plain Exception for a closed room
@@ -141,11 +146,6 @@ class CallRoom:
         self._left = True
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.set_status(SipStatus.HANGUP), 1.0)
-    async def press(self, press: Press) -> None:
-        """Send a key to the agent, as LiveKit's SIP service does with what a caller presses. Raises DialError."""
-        key = self._room.local_participant.publish_dtmf(code=press.code, digit=press.digit)
-        await self._ask(key, f"the key {press.digit} could not be sent")
-
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._room.disconnect(), 5.0)
 

@@ -29,9 +29,9 @@ __all__ = [
     "Event",
     "HangUp",
     "Heard",
+    "KeyPressed",
     "LineEnded",
     "LineStarted",
-    "KeyPressed",
     "LoopLag",
     "Outcome",
     "ProbeMessage",
@@ -209,6 +209,18 @@ class LineStarted(Event):
     speech_end_sample: int
     """Just behind the last speech sample of the line."""
     end_sample: int
+    after_silence_s: float | None = None
+    """How long the agent had to be silent before it: for a re-prompt the callee's patience, or the line's own. None for
+    the goodbye, and for the first line if nobody greeted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed(Event):
+    """A key of the line in progress was handed to LiveKit, to be sent to the agent as `sip_dtmf_received`."""
+
+    type: ClassVar[str] = "key_pressed"
+    turn: int | None
+    digit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,18 +248,6 @@ class ChannelStep(Event):
 
     type: ClassVar[str] = "channel_step"
     channel: Literal["callee", "agent"]
-    after_silence_s: float | None = None
-    """How long the agent had to be silent before it: for a re-prompt the callee's patience, or the line's own. None for
-    the goodbye, and for the first line if nobody greeted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPressed(Event):
-    """A key of the line in progress was handed to LiveKit, to be sent to the agent as `sip_dtmf_received`."""
-
-    type: ClassVar[str] = "key_pressed"
-    turn: int | None
-    digit: str
     at_s: float
     step_ms: float
     """Positive: silence was inserted; negative: samples were dropped."""

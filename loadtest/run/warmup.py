@@ -71,6 +71,6 @@ def dispatch_metadata(
         "base_url": base_url,
         "voice": voice,
         "probe_dir": probe_dir,
+        "variables": dict(call.variables),
     }
     return json.dumps({**own, "loadtest": endpoint})
-        "variables": dict(call.variables),

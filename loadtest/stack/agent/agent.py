@@ -139,7 +139,6 @@ class ReferenceAgent(Agent):
         return "The parcel is out for delivery and arrives today between two and four."
 
 
-def new_session(endpoint: Endpoint) -> AgentSession[None]:
 class Keypad:
     """Takes what the callee presses for what they say."""
 
@@ -163,6 +162,7 @@ class Keypad:
             logger.warning("no reply to keys: %s", error)
 
 
+def new_session(endpoint: Endpoint) -> AgentSession[None]:
     # Gemini takes the turns; no local voice activity or turn detection model is loaded.
     return AgentSession(
         llm=realtime_model(endpoint),
@@ -249,8 +249,8 @@ async def entrypoint(ctx: JobContext) -> None:
         loop.call_later(LAST_WORDS_S, ctx.shutdown, f"session closed: {event.reason.value}")
 
     session.on("close", on_close)
-
     ctx.room.on("sip_dtmf_received", Keypad(session).pressed)
+
     await ctx.connect()
     # Connecting to the model while it still rings is what makes the greeting quick.
     await session.start(ReferenceAgent(), room=ctx.room, record=False)

@@ -33,8 +33,8 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Validity": (models.ValidityLimits,),
     "Script": (callee.Script,),
     "Line": (callee.ScriptLine,),
-    "Endpoint profile": (endpoint.EndpointProfile,),
     "Re-prompt and goodbye": (callee.PlainLine,),
+    "Endpoint profile": (endpoint.EndpointProfile,),
     "Reply delay": (endpoint.ConstantDelay, endpoint.LognormalDelay),
     "Fault": (endpoint.Fault,),
 }
