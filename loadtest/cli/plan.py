@@ -11,9 +11,10 @@ import click
 from loadtest.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadtest.plan.calls import PlannedCall
+    from loadtest.plan.cost import Use
     from loadtest.plan.outlook import Outlook
     from loadtest.scenario.load import LoadedScenario
 
@@ -40,28 +41,40 @@ COLUMNS = ("slot", "block", "arm", "due", "ring", "pickup", "patience")
     multiple=True,
     help="Override a value, for example blocks=24. Repeatable.",
 )
+@click.option("--live", is_flag=True, help="Let every arm's endpoint be Google's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on standard output.")
-def plan(scenario: Path, overrides: tuple[str, ...], as_json: bool) -> ExitCode:
-    """Show every call that the scenario in FILE would place, and what to expect of them, without dialling."""
+def plan(scenario: Path, overrides: tuple[str, ...], live: bool, as_json: bool) -> ExitCode:
+    """Show every call that the scenario in FILE would place, and what to expect of them, without dialling.
+
+    Of arms whose endpoint is Google's also the expected call minutes and their estimated cost; exits with 2 if a limit
+    of the scenario would be exceeded.
+    """
     from loadtest.plan.build import build_plan, plan_hash
     from loadtest.plan.cap import resolve_cap
+    from loadtest.plan.cost import expected_use, limit_problems
     from loadtest.plan.outlook import outlook
     from loadtest.record.run_json import host
     from loadtest.scenario.hosts import host_problems
     from loadtest.scenario.load import load_scenario
     from loadtest.scenario.problems import ScenarioProblems
 
-    loaded = load_scenario(scenario, overrides)
+    loaded = load_scenario(scenario, overrides, live=live)
     problems = list(host_problems(loaded))
     if problems:
         raise ScenarioProblems(problems, scenario=str(scenario))
     calls = build_plan(loaded)
     expected = outlook(loaded, calls, resolve_cap(loaded.scenario, host()["cores"]))
+    use = expected_use(loaded, calls, expected)
     if as_json:
-        click.echo(json.dumps(_plain(loaded, calls, expected, plan_hash(calls)), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_plain(loaded, calls, expected, use, plan_hash(calls)), indent=2, ensure_ascii=False))
     else:
         _show_calls(calls)
         click.echo(_totals(loaded, expected, plan_hash(calls)))
+        if use:
+            click.echo(_uses(loaded, use))
+    problems = list(limit_problems(loaded, use))
+    if problems:
+        raise ScenarioProblems(problems, scenario=str(scenario))
     return ExitCode.OK
 
 
@@ -128,7 +141,33 @@ def _totals(loaded: LoadedScenario, expected: Outlook, plan_hash: str) -> str:
     return "\n".join(lines)
 
 
-def _plain(loaded: LoadedScenario, calls: Sequence[PlannedCall], expected: Outlook, plan_hash: str) -> dict[str, Any]:
+def _uses(loaded: LoadedScenario, use: Mapping[str, Use]) -> str:
+    from loadtest.plan.cost import total_use
+    from loadtest.plan.prices import ASSUMPTIONS, price_of
+
+    def text(one: Use) -> str:
+        cost = "no price is known" if one.usd is None else f"${one.usd:.2f}"
+        return f"{one.call_minutes:.1f} call minutes, {cost}"
+
+    limits = loaded.scenario.limits
+    minutes = "no limit on minutes" if limits.call_minutes is None else f"{limits.call_minutes:g} call minutes"
+    priced = (arm for name, arm in loaded.scenario.arms.items() if use[name].usd is not None)
+    dates = sorted({price.as_of.isoformat() for arm in priced if (price := price_of(arm)) is not None})
+    lines = (
+        "",
+        "Expected of Google's endpoints, an upper estimate:",
+        *(f"  {name}: {text(one)}" for name, one in use.items()),
+        f"  together {text(total_use(use))}; the limits are {minutes}, ${limits.cost_usd:g}",
+        *(["It is assumed that:"] if dates else []),
+        *(f"  {assumption}" for assumption in ASSUMPTIONS if dates),
+        *([f"  prices are those published on {', '.join(dates)}"] if dates else []),
+    )
+    return "\n".join(lines)
+
+
+def _plain(
+    loaded: LoadedScenario, calls: Sequence[PlannedCall], expected: Outlook, use: Mapping[str, Use], plan_hash: str
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -137,5 +176,9 @@ def _plain(loaded: LoadedScenario, calls: Sequence[PlannedCall], expected: Outlo
         "hashes": {**loaded.hashes, "plan": plan_hash},
         "overrides": dict(loaded.overrides),
         "outlook": asdict(expected),
+        "google": {
+            "arms": {name: asdict(one) for name, one in use.items()},
+            "limits": loaded.scenario.limits.model_dump(),
+        },
         "calls": [asdict(call) for call in calls],
     }

@@ -19,7 +19,7 @@ EPILOG = """\b
 Examples:
   loadtest validate scenarios/peak.yaml
   loadtest validate scenarios/*.yaml
-  loadtest validate scenarios/peak.yaml --set arms.ga.endpoint=google
+  loadtest validate scenarios/peak.yaml --live
   loadtest validate scenarios/*.yaml --json | jq '.files[] | select(.ok | not)'
 
 \b
@@ -36,13 +36,14 @@ Exits with 0 if all are fine, else with 2. Nothing is started and no host is con
     multiple=True,
     help="Override a value, for example arms.ga.model=NAME. Repeatable.",
 )
+@click.option("--live", is_flag=True, help="Let every arm's endpoint be Google's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on standard output.")
-def validate(scenarios: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) -> ExitCode:
+def validate(scenarios: tuple[Path, ...], overrides: tuple[str, ...], live: bool, as_json: bool) -> ExitCode:
     """Check scenario files and all that they name: scripts, audio, endpoint profiles, thresholds, hosts.
 
     Says everything that is wrong, with file, line, column, field and remedy.
     """
-    findings = [_check(path, overrides) for path in scenarios]
+    findings = [_check(path, overrides, live=live) for path in scenarios]
     fine = all(finding["ok"] for finding in findings)
     if as_json:
         click.echo(json.dumps({"ok": fine, "files": findings}, indent=2, ensure_ascii=False))
@@ -55,19 +56,23 @@ def validate(scenarios: tuple[Path, ...], overrides: tuple[str, ...], as_json: b
     return ExitCode.OK if fine else ExitCode.USAGE
 
 
-def _check(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, Any]:
     from loadtest.plan.build import build_plan
+    from loadtest.plan.cap import resolve_cap
+    from loadtest.plan.cost import check_limits
+    from loadtest.record.run_json import host
     from loadtest.scenario.hosts import host_problems
     from loadtest.scenario.load import load_scenario
     from loadtest.scenario.problems import ScenarioProblems
 
     finding: dict[str, Any] = {"file": str(path), "ok": False, "problems": []}
     try:
-        loaded = load_scenario(path, overrides)
+        loaded = load_scenario(path, overrides, live=live)
         problems = list(host_problems(loaded))
         if problems:
             raise ScenarioProblems(problems, scenario=str(path))
         calls = build_plan(loaded)
+        check_limits(loaded, calls, resolve_cap(loaded.scenario, host()["cores"]))
     except ScenarioProblems as error:
         finding["problems"] = [_plain(problem) for problem in error.problems]
         return finding

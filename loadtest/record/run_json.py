@@ -11,7 +11,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
-from loadtest.errors import RecordError
+from loadtest.errors import NewerError, RecordError
 from loadtest.record.layout import RunFolder
 from loadtest.record.writer import write_json
 
@@ -39,14 +39,18 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"
     """Ended by the user; what was measured is kept."""
     ABORTED = "aborted"
-    """Ended by a failure of the stack or the tester."""
+    """Ended by a failure of the stack or the tester, or early, at a limit or a quota."""
 
 
 class RunKind(StrEnum):
     """Whether figures speak of Google's endpoints."""
 
     REHEARSAL = "rehearsal"
+    """All endpoints are simulated."""
     LIVE = "live"
+    """All are Google's."""
+    OTHER = "other"
+    """Some are neither simulated nor known to be Google's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,11 @@ class RunInfo:
     arms: Mapping[str, Mapping[str, Any]]
     """By arm: model, api, agent, endpoint, endpoint_label."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """What `--set` changed."""
+    """What `--set` and `--live` changed."""
+    ended_early: str | None = None
+    """Why the run was ended before its plan was done, other than by the user or a failure."""
+    usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By arm with Google's endpoint, of all its calls: call_minutes; estimated_usd, prices_as_of (None: no price)."""
     warnings: tuple[str, ...] = ()
 
     def write(self, folder: RunFolder) -> None:
@@ -89,10 +97,7 @@ class RunInfo:
         try:
             body = json.loads(folder.run_json.read_text())
             if body["schema_version"] > SCHEMA_VERSION:
-                raise RecordError(
-                    f"{folder.path}: written by a newer loadtest (schema {body['schema_version']})",
-                    remedy=f"Update loadtest; this one reads schema {SCHEMA_VERSION}.",
-                )
+                raise NewerError(str(folder.path), body["schema_version"], SCHEMA_VERSION)
             known = {f.name for f in fields(cls)}
             values = {k: v for k, v in body.items() if k in known}
             values["state"], values["kind"] = RunState(values["state"]), RunKind(values["kind"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadtest.errors import ExitCode
 from loadtest.report import words
+from loadtest.report.cost_section import cost_section
 from loadtest.report.endpoint_sections import calls_section, closes_section, latency_section, losses_section
 from loadtest.report.rows import BAD, Row, Section, outside_text
 from loadtest.report.tester_sections import tester_section, thresholds_section
@@ -14,9 +15,13 @@ __all__ = ["arm_heading", "headline", "next_steps", "sections", "validity_line"]
 
 def headline(summary: Summary) -> str:
     """What these figures are figures of; stands first wherever a summary is shown."""
-    if summary.kind == "live":
-        return "LIVE run"
-    return "REHEARSAL against simulated endpoints, no figures of Google's"
+    match summary.kind:
+        case "live":
+            return "LIVE run against Google's endpoints"
+        case "rehearsal":
+            return "REHEARSAL against simulated endpoints, no figures of Google's"
+        case "other":
+            return "OTHER endpoints, not known to be Google's: no figures of Google's"
 
 
 def validity_line(summary: Summary) -> str:
@@ -35,6 +40,8 @@ def sections(summary: Summary) -> tuple[Section, ...]:
         losses_section(summary),
         tester_section(summary),
     ]
+    if summary.usage:
+        found.append(cost_section(summary))
     if summary.thresholds:
         found.append(thresholds_section(summary))
     if summary.warnings:
@@ -50,6 +57,8 @@ def next_steps(summary: Summary) -> tuple[str, ...]:
     """Where to look, and what to do."""
     steps = []
     code = exit_code(summary)
+    if summary.ended_early is not None:
+        steps.append(f"{_sentence(summary.ended_early)} What was measured until then is all there is.")
     if code is ExitCode.INVALID:
         steps.append("Don't use these figures. Free the machine or lower the load (cap, arrivals), then run again.")
     elif code is ExitCode.THRESHOLD_FAILED:
@@ -61,8 +70,12 @@ def next_steps(summary: Summary) -> tuple[str, ...]:
             f"calls/{gap.call_id}/audio.flac"
         )
     if code is ExitCode.OK and summary.kind == "rehearsal":
-        steps.append("The rehearsal went well: point the arms' endpoints at the real service for figures that decide.")
+        steps.append("The rehearsal went well: run it with --live for figures of Google's endpoints.")
     return tuple(steps)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def arm_heading(name: str, arm: ArmSummary) -> tuple[str, ...]:

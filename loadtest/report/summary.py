@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -11,18 +13,19 @@ from loadtest.analyse.arm import arm_figures, rate_ratios
 from loadtest.analyse.inputs import RunData, read_run
 from loadtest.analyse.thresholds import check_thresholds
 from loadtest.analyse.validity import health_of_tester, verdict_on_validity
-from loadtest.errors import RecordError
+from loadtest.errors import NewerError, RecordError
+from loadtest.record.endpoints import Whose, endpoint_label, run_kind, whose_endpoint
 from loadtest.record.layout import RunFolder
+from loadtest.record.run_json import RunKind
 from loadtest.record.writer import write_atomically, write_json
 from loadtest.report.jsonfile import summary_object
 from loadtest.report.markdown import markdown
 from loadtest.report.terminal import print_summary
-from loadtest.report.view import SCHEMA_VERSION, ArmSummary, LongestGap, Summary, exit_code
-from loadtest.scenario.arms import Arm
+from loadtest.report.view import SCHEMA_VERSION, ArmSummary, LongestGap, Summary, Usage, exit_code
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.thresholds import Threshold, parse_threshold
 
-__all__ = ["Summary", "exit_code", "render", "summarise", "write_summary"]
+__all__ = ["Summary", "check_summary", "exit_code", "render", "summarise", "write_summary"]
 
 
 def summarise(folder: RunFolder) -> Summary:
@@ -38,23 +41,27 @@ def summarise(folder: RunFolder) -> Summary:
         dialled=data.calls.filter(pl.col("dialled_s").is_not_null()).height,
         tester_errors=data.calls.filter(pl.col("outcome") == "tester_error").height,
     )
+    hosts = {name: _hosts(data, name) for name in scenario.arms}
     arms = {
         name: ArmSummary(
             model=arm.model,
             api=str(arm.api),
-            endpoint=_endpoint(arm, str(info.arms.get(name, {}).get("endpoint_label") or "")),
-            simulated=_simulated(arm),
+            endpoint=_endpoint(
+                endpoint_label(arm, hosts[name]), str(info.arms.get(name, {}).get("endpoint_label") or "")
+            ),
+            simulated=_simulated(whose_endpoint(arm, hosts[name])),
             figures=figures[name],
         )
         for name, arm in scenario.arms.items()
     }
-    kind, kind_warnings = _kind(str(info.kind), arms)
+    kind, kind_warnings = _kind(info.kind, run_kind(scenario.arms, hosts))
     return Summary(
         schema_version=SCHEMA_VERSION,
-        kind=kind,
+        kind=kind.value,
         run_id=info.run_id,
         scenario=scenario.name,
         state=str(info.state),
+        ended_early=info.ended_early,
         started_utc=info.started_utc,
         ended_utc=info.ended_utc,
         seed=scenario.seed,
@@ -70,14 +77,26 @@ def summarise(folder: RunFolder) -> Summary:
         valid=not because,
         invalid_because=because,
         thresholds=check_thresholds(_thresholds(scenario), figures),
+        usage=_usage(info.usage),
         longest_gap=_longest_gap(data),
         warnings=(*kind_warnings, *info.warnings, *_warnings(data)),
         folder=folder.path,
     )
 
 
+def check_summary(folder: RunFolder) -> None:
+    """Raise NewerError if there is a summary of a schema that this version does not know: it is not to be replaced."""
+    try:
+        found = json.loads(folder.summary_json.read_text())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if not isinstance(found, int) or found > SCHEMA_VERSION:
+        raise NewerError(str(folder.summary_json), found, SCHEMA_VERSION)
+
+
 def write_summary(folder: RunFolder, summary: Summary) -> None:
-    """Write summary.json and summary.md, each atomically. Raises RecordError."""
+    """Write summary.json and summary.md, each atomically. Raises RecordError; NewerError before anything is replaced."""
+    check_summary(folder)
     write_json(folder.summary_json, summary_object(summary))
     write_atomically(folder.summary_md, markdown(summary).encode())
 
@@ -97,32 +116,37 @@ def _thresholds(scenario: Scenario) -> tuple[Threshold, ...]:
         ) from e
 
 
-def _simulated(arm: Arm) -> bool | None:
-    if arm.endpoint is None:
-        return None
-    return not arm.endpoint.google
+def _hosts(data: RunData, arm: str) -> frozenset[str]:
+    """Where the arm's connections went, as far as its agents' probes told."""
+    return frozenset(data.connections.filter(pl.col("arm") == arm)["host"].drop_nulls())
 
 
-def _endpoint(arm: Arm, label: str) -> str:
-    if arm.endpoint is None:
-        told = "not known to be Google's"
-    elif arm.endpoint.google:
-        told = "Google"
-    else:
-        told = "simulated" if arm.endpoint.profile is not None else "not Google's"
+def _simulated(whose: Whose) -> bool | None:
+    return None if whose is Whose.OTHER else whose is Whose.SIMULATED
+
+
+def _endpoint(told: str, label: str) -> str:
     if not label or label.startswith(told):
         return label or told
-    return label if told in label else f"{told} ({label})"
+    return told if label in told else f"{told} ({label})"
 
 
-def _kind(recorded: str, arms: dict[str, ArmSummary]) -> tuple[Literal["rehearsal", "live"], tuple[str, ...]]:
-    # Simulated figures must never pass for Google's, whatever the record says of itself.
-    simulated = [name for name, arm in arms.items() if arm.simulated]
-    if recorded == "live" and not simulated:
-        return "live", ()
-    if recorded == "live":
-        return "rehearsal", (f"run.json says live, but the endpoint of {', '.join(simulated)} is not Google's",)
-    return "rehearsal", ()
+def _kind(recorded: RunKind, found: RunKind) -> tuple[RunKind, tuple[str, ...]]:
+    # Others' figures must never pass for Google's, whatever the record says of itself.
+    if recorded is RunKind.LIVE and found is not RunKind.LIVE:
+        return found, ("run.json says live, but not every arm's endpoint is known to be Google's",)
+    return found, ()
+
+
+def _usage(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, Usage]:
+    return {
+        arm: Usage(
+            call_minutes=float(used["call_minutes"]),
+            estimated_usd=used.get("estimated_usd"),
+            prices_as_of=used.get("prices_as_of"),
+        )
+        for arm, used in recorded.items()
+    }
 
 
 def _longest_gap(data: RunData) -> LongestGap | None:

@@ -35,7 +35,7 @@ def _title(summary: Summary) -> Group:
     first = Text.assemble(
         (f"loadtest {summary.scenario}", "bold"),
         "  ",
-        (headline(summary), "bold reverse yellow" if summary.kind == "rehearsal" else "bold"),
+        (headline(summary), "bold" if summary.kind == "live" else "bold reverse yellow"),
     )
     facts = Text(f"{summary.run_id} · {summary.state} · {summary.blocks} blocks · seed {summary.seed}", style="dim")
     verdict = Text(validity_line(summary), style="green" if summary.valid else "bold red")

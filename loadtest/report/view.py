@@ -13,7 +13,7 @@ from loadtest.analyse.thresholds import ThresholdResult
 from loadtest.analyse.validity import TesterHealth
 from loadtest.errors import ExitCode
 
-__all__ = ["SCHEMA_VERSION", "ArmSummary", "LongestGap", "Summary", "exit_code"]
+__all__ = ["SCHEMA_VERSION", "ArmSummary", "LongestGap", "Summary", "Usage", "exit_code"]
 
 SCHEMA_VERSION: Final = 1
 """Of summary.json: keys are added, never renamed, without a new version."""
@@ -28,7 +28,7 @@ class ArmSummary:
     endpoint: str
     """Where its model is, in words."""
     simulated: bool | None
-    """True unless the arm talks to Google's own endpoint; None for an agent whose endpoint is not known."""
+    """True if the endpoint is simulated here, False if it is known to be Google's own; None: neither is known."""
     figures: ArmFigures
 
 
@@ -43,16 +43,28 @@ class LongestGap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an arm used of Google's endpoint, in all its calls, warm-up included."""
+
+    call_minutes: float
+    estimated_usd: float | None
+    """None if no price is known."""
+    prices_as_of: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A run in figures."""
 
     schema_version: int
-    kind: Literal["rehearsal", "live"]
-    """rehearsal: at least one arm's endpoint is not Google's, so nothing here is a figure of Google's endpoints."""
+    kind: Literal["rehearsal", "live", "other"]
+    """live: all arms' endpoints are known to be Google's; rehearsal: all are simulated; other: anything else."""
     run_id: str
     scenario: str
     state: str
     """running, complete, interrupted or aborted."""
+    ended_early: str | None
+    """Why the run was ended at a limit or a quota."""
     started_utc: str
     ended_utc: str | None
     seed: int
@@ -72,6 +84,8 @@ class Summary:
     valid: bool
     invalid_because: tuple[str, ...]
     thresholds: tuple[ThresholdResult, ...]
+    usage: Mapping[str, Usage]
+    """By arm whose endpoint is Google's, or said to be."""
     longest_gap: LongestGap | None
     warnings: tuple[str, ...]
     folder: Path

@@ -9,7 +9,19 @@ from loadtest.analyse.quantiles import Quantile
 from loadtest.analyse.rates import Rate, RateRatio
 from loadtest.analyse.shares import PerUnit, Share
 
-__all__ = ["NONE", "counts", "duration", "number", "per_unit", "quantile", "rate", "ratio", "share", "share_per_100"]
+__all__ = [
+    "NONE",
+    "counts",
+    "duration",
+    "number",
+    "per_unit",
+    "quantile",
+    "rate",
+    "ratio",
+    "share",
+    "share_per_100",
+    "usd",
+]
 
 NONE = "–"
 """Nothing to say here."""
@@ -31,6 +43,11 @@ def number(value: float) -> str:
     digits = 2 if abs(value) >= 1 else 3
     text = f"{value:.{digits}g}" if abs(value) < 10 else f"{value:.1f}"
     return text if "e" not in text else f"{value:.6f}".rstrip("0")
+
+
+def usd(amount: float) -> str:
+    """$0.004, $1.72."""
+    return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
 
 
 def counts(of: Mapping[str, int]) -> str:

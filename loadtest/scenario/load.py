@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loadtest.redact import keep_secret, own_redactor, secrets_in
 from loadtest.scenario.endpoint import EndpointProfile
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.named_files import NamedFiles
@@ -52,9 +54,10 @@ class LoadedScenario:
         return self.places.get(dotted_path, Place(str(self.path)))
 
 
-def load_scenario(path: Path, overrides: Sequence[str] = ()) -> LoadedScenario:
+def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = False) -> LoadedScenario:
     """The scenario in the file at `path`, with `path=value` overrides applied in order.
 
+    live: then the endpoint of every arm is overridden to be Google's.
     Raises ScenarioProblems, a ScenarioError, with all that is wrong.
     """
     problems: list[Problem] = []
@@ -62,6 +65,10 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> LoadedScenario:
     if source is None:
         raise ScenarioProblems(problems, scenario=str(path))
     source, applied = apply_overrides(source, overrides, Scenario, problems)
+    if live:
+        to_google = [f"arms.{arm}.endpoint=google" for arm in _arms(source)]
+        source, more = apply_overrides(source, to_google, Scenario, problems)
+        applied = (*applied, *more)
     scenario = validate(Scenario, source, problems)
     thresholds = _thresholds(source, problems)
     files = NamedFiles(path, source, problems)
@@ -72,6 +79,7 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> LoadedScenario:
     if problems or scenario is None or script is None:
         raise ScenarioProblems(problems, scenario=str(path))
     texts = tuple((dotted(override.path), override.text) for override in applied)
+    keep_secret(secrets_in(source.data))
     return LoadedScenario(
         path=path,
         scenario=scenario,
@@ -81,7 +89,9 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> LoadedScenario:
         thresholds=thresholds,
         overrides={dotted(override.path): override.value for override in applied},
         override_texts=texts,
-        resolved_yaml=resolved_yaml(scenario, path.name, (f"{name}={text}" for name, text in texts)),
+        resolved_yaml=resolved_yaml(
+            scenario, path.name, (f"{name}={text}" for name, text in texts), own_redactor(os.environ)
+        ),
         hashes=hashes(scenario, script.spec, script.audio, profiles),
         places={dotted(where): place for where, place in source.values.items()},
     )

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from loadtest.redact import Redactor
 from loadtest.scenario.callee import Script
 from loadtest.scenario.endpoint import EndpointProfile
 from loadtest.scenario.models import Scenario
@@ -40,16 +41,16 @@ def hashes(
     }
 
 
-def resolved_yaml(scenario: Scenario, file_name: str, overrides: Iterable[str]) -> str:
-    """The scenario with every default filled in, as YAML that loads to an equal Scenario."""
+def resolved_yaml(scenario: Scenario, file_name: str, overrides: Iterable[str], redactor: Redactor) -> str:
+    """The scenario with every default filled in, as YAML that loads to an equal Scenario, secrets aside."""
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 120
     out = io.StringIO()
-    yaml.dump(_dump(scenario), out)
+    yaml.dump(redactor.value(_dump(scenario)), out)
     header = [
         f"Resolved copy of {file_name}: defaults filled in, overrides applied.",
         "Files are named relative to where the scenario was.",
-        *(f"--set {override}" for override in overrides),
+        *(redactor.text(f"--set {override}") for override in overrides),
     ]
     return "".join(f"# {line}\n" for text in header for line in text.splitlines()) + out.getvalue()
 

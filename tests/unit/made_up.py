@@ -12,6 +12,7 @@ import numpy as np
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo, RunKind, RunState
 from loadtest.record.tables import write_table
+from loadtest.redact import Redactor
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.resolved import resolved_yaml
 
@@ -128,7 +129,7 @@ class MadeUp:
             }
             | self.scenario
         )
-        folder.scenario.write_text(resolved_yaml(scenario, "made-up.yaml", ()))
+        folder.scenario.write_text(resolved_yaml(scenario, "made-up.yaml", (), Redactor()))
         arms = {
             name: {"model": arm.model, "api": "gemini", "agent": "reference", "endpoint_label": "simulated"}
             for name, arm in scenario.arms.items()

@@ -121,7 +121,8 @@ def realtime_model(endpoint: Endpoint) -> google.realtime.RealtimeModel:
             # A simulated endpoint takes the key as a bearer token; the real one uses the machine's own credentials.
             options["credentials"] = Credentials(token=key)  # type: ignore[no-untyped-call]
     else:
-        options["api_key"] = key
+        # Said outright: the plugin would else ask GOOGLE_GENAI_USE_VERTEXAI.
+        options |= {"vertexai": False, "api_key": key}
     return google.realtime.RealtimeModel(**options)
 
 

@@ -91,13 +91,110 @@ def test_a_live_run_is_live(tmp_path: Path) -> None:
     assert summary.arms["ga"].endpoint == "Google"
 
 
+def live_run() -> MadeUp:
+    run = ordinary_run()
+    run.scenario.update(GOOGLE)
+    usage = {"call_minutes": 12.34, "estimated_usd": 1.239, "prices_as_of": "2026-10-10"}
+    run.info.update(kind="live", arms={}, usage={"preview": usage, "ga": {**usage, "estimated_usd": None}})
+    return run
+
+
+def connect(run: MadeUp, arm: str, host: str | None) -> None:
+    row = next(row for row in run.tables["calls"] if row["arm"] == arm)
+    lead = {name: row[name] for name in ("run_id", "call_id", "arm", "block", "slot")}
+    run.tables["connections"].append({**lead, "connection_id": f"{row['call_id']}/1", "n": 1, "host": host})
+
+
+def test_a_live_run_shows_what_it_used(tmp_path: Path) -> None:
+    folder = live_run().write(tmp_path)
+    write_summary(folder, summarise(folder))
+    text = folder.summary_md.read_text()
+    assert "LIVE run against Google's endpoints" in text.splitlines()[0]
+    assert "| call minutes | 12.3 | 12.3 |" in text
+    assert "| estimated cost | \\$1.24 | no known price |" in text
+    assert "prices published on 2026-10-10" in text
+    body = json.loads(folder.summary_json.read_text())
+    assert body["usage"]["preview"]["estimated_usd"] == 1.239
+    assert body["usage"]["ga"]["estimated_usd"] is None
+
+
+def test_a_rehearsal_has_no_cost(tmp_path: Path) -> None:
+    folder = ordinary_run().write(tmp_path)
+    write_summary(folder, summarise(folder))
+    assert "## Cost" not in folder.summary_md.read_text()
+    assert json.loads(folder.summary_json.read_text())["usage"] == {}
+
+
+def test_one_connection_to_another_host_makes_a_run_not_live(tmp_path: Path) -> None:
+    run = live_run()
+    connect(run, "ga", "generativelanguage.googleapis.com")
+    connect(run, "ga", "127.0.0.1")
+    summary = summarise(run.write(tmp_path))
+    assert summary.kind == "other"
+    assert summary.arms["ga"].simulated is None
+    assert "seen to connect to 127.0.0.1" in summary.arms["ga"].endpoint
+    assert len(summary.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "kind", "simulated", "endpoint"),
+    [
+        (None, "other", None, "declared Google's, not verified"),
+        ("generativelanguage.googleapis.com", "live", False, "Google"),
+    ],
+)
+def test_an_external_agents_word_needs_evidence(
+    tmp_path: Path, host: str | None, kind: str, simulated: bool | None, endpoint: str
+) -> None:
+    run = live_run()
+    theirs = {"external": True, "name": "a"}
+    run.scenario.update(
+        stack="external", arms={arm: {"model": "m", "endpoint": "google", "agent": theirs} for arm in run.arms}
+    )
+    for arm in run.arms:
+        connect(run, arm, host)
+    folder = run.write(tmp_path)
+    summary = summarise(folder)
+    write_summary(folder, summary)
+    assert (summary.kind, summary.arms["ga"].simulated, summary.arms["ga"].endpoint) == (kind, simulated, endpoint)
+    headline = folder.summary_md.read_text().splitlines()[0]
+    assert ("LIVE" in headline) is (kind == "live")
+    assert ("no figures of Google's" in headline) is (kind != "live")
+
+
+def test_other_endpoints_are_neither_live_nor_a_rehearsal(tmp_path: Path) -> None:
+    run = ordinary_run()
+    run.scenario["arms"] = {arm: {"model": "m", "endpoint": {"base_url": "https://127.0.0.1:1"}} for arm in run.arms}
+    run.info.update(kind="other", arms={})
+    folder = run.write(tmp_path)
+    write_summary(folder, summarise(folder))
+    headline = folder.summary_md.read_text().splitlines()[0]
+    assert "OTHER endpoints, not known to be Google's: no figures of Google's" in headline
+    assert "REHEARSAL" not in headline
+
+
+def test_why_a_run_ended_early_is_said_first_among_what_to_do(tmp_path: Path) -> None:
+    run = live_run()
+    run.info.update(state="aborted", ended_early="ended early at 2.0 call minutes: the limit of 2 is reached")
+    folder = run.write(tmp_path)
+    write_summary(folder, summarise(folder))
+    steps = folder.summary_md.read_text().rstrip().splitlines()
+    assert (
+        "- Ended early at 2.0 call minutes: the limit of 2 is reached. What was measured until then is all there is."
+        in steps
+    )
+
+
 def test_an_agent_with_an_endpoint_of_its_own_is_not_called_google(tmp_path: Path) -> None:
     run = ordinary_run()
     agents = {arm: {"model": "m", "agent": {"external": None, "name": arm}} for arm in run.arms}
     run.scenario.update(arms=agents, stack="external")
     run.info["arms"] = {}
     summary = summarise(run.write(tmp_path))
-    assert (summary.arms["ga"].simulated, summary.arms["ga"].endpoint) == (None, "not known to be Google's")
+    assert (summary.arms["ga"].simulated, summary.arms["ga"].endpoint) == (
+        None,
+        "the agent's own, not known to be Google's",
+    )
 
 
 def odd_runs() -> dict[str, MadeUp]:

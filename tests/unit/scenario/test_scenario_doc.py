@@ -31,6 +31,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Distribution": (base.Distribution,),
     "Compare": (models.CompareSpec,),
     "Validity": (models.ValidityLimits,),
+    "Limits": (models.Limits,),
     "Script": (callee.Script,),
     "Line": (callee.ScriptLine,),
     "Re-prompt and goodbye": (callee.PlainLine,),
