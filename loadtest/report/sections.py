@@ -59,7 +59,7 @@ def next_steps(summary: Summary) -> tuple[str, ...]:
     code = exit_code(summary)
     if summary.ended_early is not None:
         steps.append(f"{_sentence(summary.ended_early)} What was measured until then is all there is.")
-    if code is ExitCode.INVALID:
+    elif code is ExitCode.INVALID:
         steps.append("Don't use these figures. Free the machine or lower the load (cap, arrivals), then run again.")
     elif code is ExitCode.THRESHOLD_FAILED:
         steps.append("A threshold does not hold (exit 4): see above.")

@@ -94,3 +94,30 @@ def test_the_shipped_peak_fits_two_cores() -> None:
 def test_plan_refuses_what_cannot_be_run() -> None:
     result = CliRunner().invoke(plan, ["scenarios/nothing.yaml"], standalone_mode=False)
     assert isinstance(result.exception, ScenarioError)
+
+
+def test_plan_shows_what_a_live_run_would_use_and_refuses_what_exceeds_a_limit() -> None:
+    args = ["scenarios/smoke.yaml", "--live"]
+    result = CliRunner().invoke(plan, args, standalone_mode=False)
+    assert result.return_value == 0
+    assert "Expected of Google's endpoints, an upper estimate:\n  preview: " in result.stdout
+    assert "the limits are no limit on minutes, $10" in result.stdout
+    google = json.loads(CliRunner().invoke(plan, [*args, "--json"], standalone_mode=False).stdout)["google"]
+    assert set(google["arms"]) == {"preview", "ga"}
+    assert all(0 < arm["call_minutes"] < 5 and 0 < arm["usd"] < 1 for arm in google["arms"].values())
+
+    refused = CliRunner().invoke(plan, [*args, "--set", "limits.call_minutes=1"], standalone_mode=False)
+    assert isinstance(refused.exception, ScenarioError)
+    assert refused.exception.exit_code == 2
+    assert "Expected of Google's endpoints" in refused.stdout  # it is shown all the same
+
+
+def test_plan_says_nothing_of_google_in_a_rehearsal() -> None:
+    assert "Google" not in CliRunner().invoke(plan, ["scenarios/smoke.yaml"], standalone_mode=False).stdout
+
+
+def test_validate_refuses_a_live_plan_beyond_a_limit() -> None:
+    args = ["scenarios/smoke.yaml", "--live", "--set", "limits.cost_usd=0.01"]
+    result = CliRunner().invoke(validate, args, standalone_mode=False)
+    assert result.return_value == 2
+    assert "limits.cost_usd: expected a plan of at most 0.01" in result.stderr

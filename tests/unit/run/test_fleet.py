@@ -79,3 +79,27 @@ async def test_calls_are_released_even_where_nothing_can_be_written(tmp_path: Pa
 
     assert listener.released == [Outcome.TESTER_ERROR]
     assert fleet.active == 0
+
+
+async def test_what_is_told_after_the_hang_up_is_heard_until_the_call_is_finished(tmp_path: Path) -> None:
+    class Hearing(Listener):
+        heard = 0
+
+        def call_event(self, call: CallSpec, event: Event) -> None:
+            self.heard += 1
+
+    listener = Hearing()
+    fleet = Fleet(listener, tmp_path)
+    handle = await create_subprocess_exec(sys.executable, "-c", "")
+    await handle.wait()
+    process = _Process("callee-0", handle, tmp_path / "callee-0.log")
+    spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
+    process.calls["0000-ga"] = _Placed(spec, CallFolder(tmp_path), 0.0)
+    process.unfinished["0000-ga"] = spec
+    event = {"report": "event", "call_id": "0000-ga", "event": '{"type":"answered","t":1.0}'}
+    for report in ({"report": "released", "call_id": "0000-ga", "outcome": "completed"}, event):
+        await fleet._take(process, report)
+    assert (listener.released, listener.heard) == ([Outcome.COMPLETED], 1)
+    for report in ({"report": "finished", "call_id": "0000-ga"}, event):
+        await fleet._take(process, report)
+    assert listener.heard == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from loadtest.call.spec import CallSpec
 from loadtest.errors import EndedEarlyError, StackError
-from loadtest.record.events import ProbeMessage
+from loadtest.record.events import Answered, CallStarted, Event, ProbeMessage
 from loadtest.record.run_json import RunKind
 from loadtest.run.live import LiveWatch
 from loadtest.scenario.models import Scenario
@@ -21,7 +22,9 @@ THEIRS = {"external": True, "name": "a"}
 
 
 class Watched:
-    def __init__(self, endpoint: Any = "google", agent: Any = "reference", api: str = "gemini") -> None:
+    def __init__(
+        self, endpoint: Any = "google", agent: Any = "reference", api: str = "gemini", **limits: float
+    ) -> None:
         arm = {"model": "gemini-3.8-live", "endpoint": endpoint, "agent": agent, "api": api}
         scenario = Scenario.model_validate(
             {
@@ -32,15 +35,19 @@ class Watched:
                 "blocks": 1,
                 "arrivals": [{"rate_per_minute": 6}],
                 "script": "s.yaml",
+                "limits": limits,
             }
         )
         self.early: list[EndedEarlyError] = []
         self.watch = LiveWatch(scenario, cap=6, active=lambda: 4, end_early=self.early.append)
 
     def tell(self, message: wire.Message, *, warmup: bool = False) -> Watched:
-        spec = CallSpec(call=planned_call(), room="r", agent_name=None, metadata="{}", warmup=warmup)
         body = json.loads(wire.encode(wire.Line(0, 1.0, message)))
-        self.watch.event(spec, ProbeMessage(t=0, via="data", received_s=0, message=body))
+        return self.happen(ProbeMessage(t=0, via="data", received_s=0, message=body), warmup=warmup)
+
+    def happen(self, event: Event, *, warmup: bool = False) -> Watched:
+        spec = CallSpec(call=planned_call(), room="r", agent_name=None, metadata="{}", warmup=warmup)
+        self.watch.event(spec, event)
         return self
 
 
@@ -103,3 +110,31 @@ def test_an_external_agents_declaration_needs_evidence(agent: Any, host: str | N
     watched = Watched(agent=agent).tell(wire.Connected(1, 50.0, False, host), warmup=True)
     watched.watch.check_hosts()
     assert (watched.watch.kind(), watched.watch.label("ga")) == (kind, label)
+
+
+async def test_a_limit_is_looked_at_while_calls_are_in_progress() -> None:
+    watched = Watched(call_minutes=1e-9)
+    started = CallStarted(
+        t=0,
+        call_id="0000-ga",
+        arm="ga",
+        block=0,
+        slot=0,
+        due_s=0,
+        process="callee-0",
+        number="1",
+        room="r",
+        ring_s=1,
+        pickup="answer",
+        patience_s=5,
+    )
+    watched.happen(started)
+    watched.watch.look()
+    assert watched.early == []
+    watched.happen(Answered(t=1))
+    watching = asyncio.create_task(watched.watch.watch())
+    await asyncio.sleep(0)
+    watching.cancel()
+    (early,) = watched.early
+    assert "the limit of 1e-09 is reached" in early.message
+    assert watched.watch.usage()["ga"]["prices_as_of"] == "2026-10-10"
