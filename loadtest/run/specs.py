@@ -1,0 +1,40 @@
+"""From a planned call to what a callee process must know to place it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from loadtest.call.spec import CallSpec
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.layout import RunFolder
+from loadtest.run.stack import RunStack
+from loadtest.run.warmup import dispatch_metadata
+from loadtest.scenario.models import Scenario
+
+__all__ = ["call_spec"]
+
+
+def call_spec(
+    call: PlannedCall, scenario: Scenario, stack: RunStack, folder: RunFolder, *, warmup: bool = False
+) -> CallSpec:
+    """The call in the run of that folder, on its stack, which must have been started."""
+    arm = scenario.arms[call.arm]
+    room_key = hashlib.sha256(f"{folder.run_id}/{call.call_id}".encode()).hexdigest()[:8]
+    by_agent = scenario.dial == "by_agent"
+    return CallSpec(
+        call=call,
+        room=f"outbound-{room_key}-{call.number}",
+        agent_name=stack.agent_name(call.arm),
+        metadata=dispatch_metadata(
+            call,
+            model=arm.model,
+            api=arm.api.value,
+            base_url=stack.base_url(call.arm),
+            voice=arm.voice,
+            probe_dir=str(folder.probe.absolute()),
+            own=arm.agent.metadata,
+            to_dial=by_agent,
+        ),
+        dialled_by_agent=by_agent,
+        warmup=warmup,
+    )
