@@ -52,8 +52,17 @@ class Conversation:
         if lag_s > DEAF_S:
             self._callee.was_deaf(self._clock.now())
 
-    async def hold(self, *, join_limit_s: float) -> tuple[StopCall, bool]:
-        """Talk until it is time to hang up. Returns why, and whether the agent was heard at all.
+    @property
+    def heard(self) -> bool:
+        """The agent has been heard."""
+        return self._heard
+
+    def nothing_left(self) -> bool:
+        """Whether an end of the call, whoever makes it, would be an ordinary one."""
+        return self._callee.nothing_left(self._line.hear())
+
+    async def hold(self, *, join_limit_s: float) -> StopCall:
+        """Talk until it is time to hang up, and say why.
 
         join_limit_s: seconds for which an agent that is not in the room is waited for.
         """
@@ -66,14 +75,14 @@ class Conversation:
                 self._emit(Heard(t=now, speaking=agent.speaking))
             if not self._agent_is_there():
                 if now - self._answered_s > join_limit_s:
-                    return StopCall(EndCause.CALLEE_HANGUP, "agent did not join"), False
+                    return StopCall(EndCause.CALLEE_HANGUP, "agent did not join")
                 self._callee.was_deaf(now)
             match self._callee.decide(now, agent):
                 case Say() as say:
                     await self._say(say)
                     self._callee.said(self._clock.now())
                 case StopCall() as stop:
-                    return stop, self._heard
+                    return stop
                 case None:
                     pass
 

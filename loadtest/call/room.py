@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,8 @@ from typing import Any, Protocol, TypeVar
 import aiohttp
 from livekit import api, rtc
 
+from loadtest.call.presence import Presence
+from loadtest.call.refusal import why_refused
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError
 from loadtest.scenario.keys import Press
@@ -75,12 +78,15 @@ class CallRoom:
         self.agent_identity: str | None = None
 
     @property
-    def identity(self) -> str:
-        return f"sip_{self._spec.call.number}"
+    def participant_id(self) -> str:
+        """The callee's sid, once it has joined."""
+        return self._room.local_participant.sid
 
-    async def create(self) -> None:
-        """Create the room. Raises DialError."""
-        request = api.CreateRoomRequest(name=self._spec.room, empty_timeout=30, departure_timeout=5)
+    async def create(self, *, empty_limit_s: float) -> None:
+        """Create the room. empty_limit_s: how long it waits for somebody to come. Raises DialError."""
+        request = api.CreateRoomRequest(
+            name=self._spec.room, empty_timeout=math.ceil(empty_limit_s), departure_timeout=5
+        )
         await self._ask(self._client.room.create_room(request), "the room could not be created")
 
     async def dispatch(self) -> None:
@@ -91,26 +97,31 @@ class CallRoom:
         )
         await self._ask(self._client.agent_dispatch.create_dispatch(request), "the agent could not be dispatched")
 
-    async def join(self, source: rtc.AudioSource) -> None:
+    async def agents_there(self) -> tuple[str, ...] | None:
+        """Identities of the agents in the room; None if there is no such room. Raises DialError."""
+        rooms = await self._ask(
+            self._client.room.list_rooms(api.ListRoomsRequest(names=[self._spec.room])), "the room was not found"
+        )
+        if not rooms.rooms:
+            return None
+        listed = await self._ask(
+            self._client.room.list_participants(api.ListParticipantsRequest(room=self._spec.room)),
+            "the server did not say who is in the room",
+        )
+        kinds = {int(kind) for kind in AGENT_KINDS}
+        return tuple(participant.identity for participant in listed.participants if int(participant.kind) in kinds)
+
+    async def join(self, source: rtc.AudioSource, presence: Presence) -> None:
         """Enter the room as the callee whose phone is being dialled. Raises DialError."""
         self._listen()
-        call = self._spec.call
         token = (
             api.AccessToken(self._server.api_key, self._server.api_secret)
-            .with_identity(self.identity)
-            .with_name(f"Phone {call.number}")
+            .with_identity(presence.identity)
+            .with_name(presence.name)
+            .with_metadata(presence.metadata)
             .with_kind("sip")
             .with_ttl(timedelta(hours=2))
-            .with_attributes(
-                {
-                    "sip.callID": f"SCL_{call.call_id}",
-                    "sip.callStatus": SipStatus.DIALING,
-                    "sip.phoneNumber": f"+{call.number}",
-                    "sip.trunkID": "ST_loadtest",
-                    "sip.trunkPhoneNumber": "+12025550100",
-                    "loadtest.callID": call.call_id,
-                }
-            )
+            .with_attributes({**presence.attributes, "sip.callStatus": SipStatus.DIALING})
             .with_grants(api.VideoGrants(room_join=True, room=self._spec.room, can_update_own_metadata=True))
             .to_jwt()
         )
@@ -141,13 +152,14 @@ class CallRoom:
         with contextlib.suppress(Exception):  # the SDK raises plain Exception for a closed room
             await self._room.local_participant.publish_data(data, reliable=True, topic=topic)
 
-    async def leave(self) -> None:
-        """Hang up."""
+    async def leave(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        """Leave, telling the room why."""
         self._left = True
+        if reason == rtc.DisconnectReason.CLIENT_INITIATED:  # a telephone that was never picked up is not hung up
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self.set_status(SipStatus.HANGUP), 1.0)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.set_status(SipStatus.HANGUP), 1.0)
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._room.disconnect(), 5.0)
+            await asyncio.wait_for(self._room.disconnect(reason=reason), 5.0)
 
     async def delete(self) -> None:
         """Delete the room, whoever is still in it."""
@@ -162,7 +174,7 @@ class CallRoom:
         except TimeoutError as e:
             raise DialError(f"{problem}: no answer within {CONNECT_LIMIT_S:g} s", remedy=REMEDY) from e
         except (api.TwirpError, rtc.ConnectError, aiohttp.ClientError, OSError) as e:
-            raise DialError(f"{problem}: {e}", remedy=REMEDY) from e
+            raise DialError(f"{problem}: {why_refused(e) or e}", remedy=REMEDY) from e
         except Exception as e:
             # The SDK has no base class of its own: publishing and attributes raise bare Exceptions.
             raise DialError(f"{problem}: {type(e).__name__}: {e}", remedy=REMEDY) from e

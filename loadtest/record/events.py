@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 __all__ = [
     "EVENTS_VERSION",
+    "AgentDialled",
     "AgentJoined",
     "AgentLeft",
     "Answered",
@@ -22,6 +23,7 @@ __all__ = [
     "ChannelHealth",
     "ChannelStep",
     "ClockSync",
+    "DialFailed",
     "Dispatched",
     "Dropped",
     "EndCause",
@@ -143,10 +145,35 @@ class Dispatched(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDialled(Event):
+    """The agent asked for the call itself (`dial: by_agent`)."""
+
+    type: ClassVar[str] = "agent_dialled"
+    number: str
+    """As the agent gave it."""
+    identity: str
+    """What the callee's participant is to be called."""
+    wait_until_answered: bool
+    """The agent waits for the pick-up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialFailed(Event):
+    """The agent's dial came to nothing; so it was told, if it waited."""
+
+    type: ClassVar[str] = "dial_failed"
+    sip_status: int | None
+    """As a trunk answers; None: there was no answer within the agent's limit, or before somebody hung up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ringing(Event):
     """The callee's phone rings: its participant is in the room, sip.callStatus ringing."""
 
     type: ClassVar[str] = "ringing"
+    identity: str = ""
+    participant_id: str = ""
+    """LiveKit's name for the participant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,20 +21,34 @@ from livekit import api
 
 from loadtest.call.dial import Call, CallSurroundings
 from loadtest.call.lag import watch_loop
+from loadtest.call.presence import DialRequest
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
-from loadtest.errors import LoadtestError, ScenarioError
+from loadtest.errors import LoadtestError, RecordError, ScenarioError
 from loadtest.record.codec import encode
-from loadtest.record.events import Answered, CallStarted, ChannelHealth, Event, Heard, LineEnded, LineStarted, Outcome
+from loadtest.record.events import (
+    Answered,
+    CallStarted,
+    ChannelHealth,
+    DialFailed,
+    Ended,
+    Event,
+    Heard,
+    LineEnded,
+    LineStarted,
+    Outcome,
+    ProbeMessage,
+    Ringing,
+)
 from loadtest.record.layout import CallFolder
 from loadtest.run.lines import Vocabulary
 from loadtest.scenario.load import load_scenario
 
 __all__ = ["main"]
 
-REPORTED = (CallStarted, Answered, LineStarted, LineEnded, Heard)
-"""What the live view is made of."""
+REPORTED = (CallStarted, Answered, LineStarted, LineEnded, Heard, Ringing, DialFailed, Ended)
+"""What the live view is made of, and what an agent is told that dials."""
 ORPHAN_LIMIT_S = 3.0
 QUICK = {"agent_finished_after_s": 0.5, "reprompts": 0}
 """A warm-up call only has to bring every part into motion."""
@@ -74,6 +88,12 @@ class CalleeProcess:
                 task = asyncio.create_task(self._call(command))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+            case "dialled" if (call := self._calls.get(command["call_id"])) is not None:
+                call.dialled(DialRequest.from_json(command["request"]))
+            case "agent_signals" if (call := self._calls.get(command["call_id"])) is not None:
+                call.agent_signals(command["identity"], connected=command["connected"])
+            case "transferred" if (call := self._calls.get(command["call_id"])) is not None:
+                call.transferred(command["to"])
             case "hang_up":
                 self._hanging_up = command["reason"]
                 for call in list(self._calls.values()):
@@ -102,6 +122,8 @@ class CalleeProcess:
             if self._hanging_up is not None:
                 call.hang_up(self._hanging_up)  # the request overtook the call
             outcome = await call.run()
+            if call.unwritable is not None:
+                _report({"report": "unwritable", "message": call.unwritable})
         except Exception as e:  # noqa: BLE001 - the boundary of a call task; its folder cannot tell of it
             _complain(call_id, e)
         finally:
@@ -129,13 +151,20 @@ class CalleeProcess:
         def progress(event: Event) -> None:
             if isinstance(event, ChannelHealth) and event.late_frames:
                 _report({"report": "late", "frames": event.late_frames})
-            if isinstance(event, REPORTED):
+            if isinstance(event, REPORTED) or _of_a_connection(event):
                 _report({"report": "event", "call_id": spec.call.call_id, "event": encode(event)})
 
         return Call(spec, surroundings, CallFolder(Path(command["folder"])), progress)
 
 
+def _of_a_connection(event: Event) -> bool:
+    """A probe's message by which the tester knows where the agent connects to, and whether it may."""
+    return isinstance(event, ProbeMessage) and event.message.get("type") in {"connected", "refused", "closed"}
+
+
 def _complain(call_id: str, error: Exception) -> None:
+    if isinstance(error, RecordError):
+        _report({"report": "unwritable", "message": error.message})
     sys.stderr.write(f"{call_id}: {error}\n")
     if not isinstance(error, LoadtestError):
         traceback.print_exception(error)
@@ -167,7 +196,7 @@ async def _serve() -> None:
             client,
         )
         watch = asyncio.create_task(watch_loop(process.lagged))
-        _report({"report": "ready"})
+        _report({"report": "ready", "pid": os.getpid()})
         while line := await stdin.readline():
             process.obey(json.loads(line))
         watch.cancel()
@@ -176,8 +205,10 @@ async def _serve() -> None:
 
 def main() -> None:
     """Entry point of `python -m loadtest.run.callee_process`."""
-    # Ctrl-C is for the tester, which then asks for calls to be hung up.
+    # Ctrl-C is for the tester, which then asks for calls to be hung up. The guard's request comes when the tester is
+    # gone, which stdin tells as well.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     asyncio.run(_serve())
     # Threads of the SDK have nothing left to do; waiting for them can only hang.
     sys.stdout.flush()

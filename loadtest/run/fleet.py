@@ -188,6 +188,18 @@ class Fleet:
         process.unfinished[spec.call.call_id] = spec
         process.tell({"command": "call", "spec": spec.to_json(), "folder": str(folder.path), "origin": origin})
 
+    def call_in(self, room: str) -> CallSpec | None:
+        """The call in progress whose room this is."""
+        placed = (placed.spec for process in self._processes for placed in process.calls.values())
+        return next((spec for spec in placed if spec.room == room), None)
+
+    def tell(self, call: CallSpec, command: Mapping[str, Any]) -> None:
+        """Send a command to the process that has the call; a call that is over hears nothing."""
+        call_id = call.call.call_id
+        for process in self._processes:
+            if call_id in process.calls:
+                process.tell({**command, "call_id": call_id})
+
     def hang_up_all(self, reason: str) -> None:
         """Ask for every call in progress to be hung up."""
         for process in self._processes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock, utc_now
-from loadtest.errors import StackError
+from loadtest.errors import EndedEarlyError, RecordError, StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped, Event, Outcome
 from loadtest.record.layout import RunFolder
@@ -21,9 +20,13 @@ from loadtest.record.writer import EventWriter, JsonLines
 from loadtest.run.dialler import dial_plan
 from loadtest.run.fleet import Fleet
 from loadtest.run.health import HealthSampler
+from loadtest.run.live import LiveWatch
+from loadtest.run.neighbours import Neighbours, registry
 from loadtest.run.progress import Progress, Tally
+from loadtest.run.specs import call_spec
 from loadtest.run.stack import RunStack
-from loadtest.run.warmup import dispatch_metadata, warm_up, warmup_calls
+from loadtest.run.switchboard import Switchboard
+from loadtest.run.warmup import warm_up, warmup_calls
 from loadtest.scenario.load import LoadedScenario
 
 __all__ = ["RunSession", "StopRequest"]
@@ -44,7 +47,10 @@ class StopRequest(IntEnum):
 
 
 class RunSession:
-    """Runs a plan into a results folder. `stop` may be called at any time, also from a signal handler."""
+    """Runs a plan into a results folder. `stop` may be called at any time, also from a signal handler.
+
+    inherit: file descriptors that callee processes keep open, as they write into the folder for some seconds longer.
+    """
 
     def __init__(
         self,
@@ -53,14 +59,17 @@ class RunSession:
         folder: RunFolder,
         info: RunInfo,
         progress: Progress,
+        *,
+        inherit: tuple[int, ...] = (),
     ) -> None:
         self._loaded = loaded
         self._plan = plan
         self._folder = folder
         self._info = info
         self._progress = progress
-        self._stack = RunStack(loaded, folder)
         self._fleet = Fleet(self, folder.logs)
+        self._switchboard = Switchboard(self._fleet) if loaded.scenario.dial == "by_agent" else None
+        self._stack = RunStack(loaded, folder, self._switchboard)
         self._tally = Tally({arm: sum(c.arm == arm for c in plan) for arm in loaded.scenario.arms})
         self._warmups: dict[str, Outcome] = {}
         self._clock: RunClock | None = None
@@ -68,6 +77,13 @@ class RunSession:
         self._stop = StopRequest.NONE
         self._stopped = asyncio.Event()
         self._stopped_at_once = asyncio.Event()
+        self._inherit = inherit
+        self._cannot_write: RecordError | None = None
+        self._write_failed = asyncio.Event()
+        self._early: EndedEarlyError | None = None
+        self._live = LiveWatch(
+            loaded.scenario, cap=info.cap, active=lambda: self._fleet.active, end_early=self.end_early
+        )
 
     def stop(self) -> None:
         """Ask for an orderly end; asked again, for an end at once."""
@@ -76,6 +92,16 @@ class RunSession:
         if self._stop is StopRequest.AT_ONCE:
             self._stopped_at_once.set()
 
+    def end_early(self, why: EndedEarlyError) -> None:
+        """End in order before the plan is done; the first reason counts."""
+        if self._early is None:
+            self._early = why
+            self._stopped.set()
+
+    @property
+    def _ending(self) -> bool:
+        return bool(self._stop) or self._early is not None
+
     async def run(self) -> RunInfo:
         """Do it all. Returns the final run.json, which is on disk too. Raises LoadtestError when the run failed.
 
@@ -83,31 +109,47 @@ class RunSession:
         """
         self._folder.logs.mkdir(parents=True, exist_ok=True)
         state = RunState.ABORTED
-        with self._progress:
+        with self._progress, Neighbours(self._folder.run_id, registry()) as neighbours:
+            looking = asyncio.create_task(neighbours.watch())
             try:
                 self._progress.stage(self._stack.what_starts())
                 await self._until_stopped(self._stack.start(), watch_stack=False)
-                if not self._stop:
+                if not self._ending:
                     await self._until_stopped(self._warm_up())
-                if not self._stop:
+                if not self._ending:
                     await self._dial()
-                state = RunState.INTERRUPTED if self._stop else RunState.COMPLETE
+                if self._early is None:
+                    state = RunState.INTERRUPTED if self._stop else RunState.COMPLETE
             finally:
                 self._progress.stage("Stopping what was started.")
+                self._keep_state(state)
                 try:
                     await self._wind_down()
                 finally:
-                    self._info = replace(self._info, state=state, ended_utc=utc_now().isoformat(timespec="seconds"))
-                    self._info.write(self._folder)
+                    looking.cancel()
+                    if self._switchboard is not None:
+                        self._warn(*self._switchboard.warnings())
+                    self._warn(*neighbours.warnings())
+                    self._keep_state(state)
+        if self._cannot_write is not None:
+            raise self._cannot_write
+        if self._early is not None:
+            raise self._early
         return self._info
 
     # What the fleet tells.
 
     def call_event(self, call: CallSpec, event: Event) -> None:
+        if self._switchboard is not None:
+            self._switchboard.call_event(call, event)
+        self._live.event(call, event)
         if not call.warmup:
             self._tally.event(call, event)
 
     def call_released(self, call: CallSpec, outcome: Outcome) -> None:
+        if self._switchboard is not None:
+            self._switchboard.call_released(call)
+        self._live.released(call)
         if call.warmup:
             self._warmups[call.call.call_id] = outcome
         else:
@@ -121,6 +163,14 @@ class RunSession:
         if self._sampler is not None:
             self._sampler.late(process, frames)
 
+    def process_died(self, process: str, what: str) -> None:
+        self._warn(f"{what[0].upper()}{what[1:]}; the calls that it was in are errors of the tester.")
+
+    def unwritable(self, message: str) -> None:
+        self._write_error(
+            RecordError(message, remedy="Make room, or give --results a folder that can be written, and run again.")
+        )
+
     # The stages.
 
     async def _warm_up(self) -> None:
@@ -132,11 +182,22 @@ class RunSession:
             overrides=tuple(f"{path}={value}" for path, value in self._loaded.override_texts),
             hashes=self._loaded.hashes,
             probe_dir=self._folder.probe,
+            inherit=self._inherit,
         )
         self._progress.stage(f"Warming up: one call to each of {', '.join(scenario.arms)} (in no figure).")
         specs = [self._spec(call, warmup=True) for call in warmup_calls(self._plan, scenario.arms)]
         warnings = await warm_up(specs, self._fleet, self._folder, self._warmups)
         self._warn(*warnings)
+        if self._live.arms:
+            await self._look_at_endpoints()
+
+    async def _look_at_endpoints(self) -> None:
+        """Whether what is said to be Google's is, now that each arm has made a call. Raises StackError if one isn't."""
+        await self._fleet.finished()  # what the probes told last comes with their files
+        self._live.look()
+        self._live.check_hosts()
+        arms = {name: {**arm, "endpoint_label": self._live.label(name)} for name, arm in self._info.arms.items()}
+        self._info = replace(self._info, kind=self._live.kind(), arms=arms)
 
     async def _dial(self) -> None:
         origin = time.monotonic() + LEAD_S
@@ -156,11 +217,14 @@ class RunSession:
                 asyncio.create_task(self._sampler.run(), name="sampling processor load"),
                 asyncio.create_task(self._stack.watch_lag(self.process_lagged), name="watching the simulator's lag"),
                 asyncio.create_task(self._show(clock), name="showing progress"),
+                asyncio.create_task(self._live.watch(), name="watching the limits"),
             ]
+            for task in aside:
+                task.add_done_callback(self._aside_ended)
             try:
                 self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
                 await self._until_stopped(self._all_calls(clock))
-                if self._stop is StopRequest.ORDERLY:
+                if self._ending and self._stop is not StopRequest.AT_ONCE:
                     await self._hang_up()
             finally:
                 for task in aside:
@@ -170,8 +234,9 @@ class RunSession:
                     *(
                         f"{task.get_name().capitalize()} failed during the run: {_in_a_line(end)}"
                         for task, end in zip(aside, ends, strict=True)
-                        if isinstance(end, Exception)
-                    )
+                        if isinstance(end, Exception) and not isinstance(end, RecordError)
+                    ),
+                    *self._sampler.warnings(),
                 )
 
     async def _all_calls(self, clock: RunClock) -> None:
@@ -188,8 +253,11 @@ class RunSession:
             raise StackError("every callee process died", remedy=f"Their logs in {self._folder.logs} say why.")
 
     async def _hang_up(self) -> None:
-        self._progress.stage("Hanging up. Ctrl-C again stops at once.")
-        self._fleet.hang_up_all("interrupted")
+        if self._early is not None:
+            self._progress.stage(f"The run has {self._early.message}. Hanging up.")
+        else:
+            self._progress.stage("Hanging up. Ctrl-C again stops at once.")
+        self._fleet.hang_up_all("interrupted" if self._early is None else "run ended early")
         await self._within(HANG_UP_LIMIT_S, self._fleet.released())
 
     async def _wind_down(self) -> None:
@@ -215,16 +283,20 @@ class RunSession:
         task = asyncio.create_task(work)
         stopped = asyncio.create_task(self._stopped.wait())
         failed = asyncio.create_task(self._stack.failed() if watch_stack else _never())
+        unwritable = asyncio.create_task(self._write_failed.wait())
+        everything = (task, stopped, failed, unwritable)
         try:
-            await asyncio.wait((task, stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-            if failed.done() and not self._stop:
+            await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
+            if self._cannot_write is not None and not self._stop:
+                raise self._cannot_write
+            if failed.done() and not self._ending:
                 raise failed.result()
-            if task.done():
+            if task.done() and self._early is None:
                 task.result()
         finally:
-            for each in (task, stopped, failed):
+            for each in everything:
                 each.cancel()
-            await asyncio.gather(task, stopped, failed, return_exceptions=True)
+            await asyncio.gather(*everything, return_exceptions=True)
 
     async def _show(self, clock: RunClock) -> None:
         while True:
@@ -232,6 +304,31 @@ class RunSession:
             await asyncio.sleep(0.5)
 
     # Small change.
+
+    def _write_error(self, error: RecordError) -> None:
+        """Nothing that is dialled from now on would be measured: the run ends, in order, with the first such error."""
+        self._cannot_write = self._cannot_write or error
+        self._write_failed.set()
+
+    def _aside_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and isinstance(error := task.exception(), RecordError):
+            self._write_error(error)
+
+    def _keep_state(self, state: RunState) -> None:
+        """Write how the run ends: first before it winds down, as whoever asked for its end may not wait for that."""
+        if self._cannot_write is not None and state is RunState.COMPLETE:
+            state = RunState.ABORTED
+        self._info = replace(
+            self._info,
+            state=state,
+            ended_utc=utc_now().isoformat(timespec="seconds"),
+            ended_early=None if self._early is None else self._early.message,
+            usage=self._live.usage(),
+        )
+        try:
+            self._info.write(self._folder)
+        except RecordError as error:
+            self._write_error(error)
 
     def _warn(self, *warnings: str) -> None:
         self._info = replace(self._info, warnings=(*self._info.warnings, *warnings))
@@ -253,23 +350,7 @@ class RunSession:
             )
 
     def _spec(self, call: PlannedCall, *, warmup: bool = False) -> CallSpec:
-        arm = self._loaded.scenario.arms[call.arm]
-        room_key = hashlib.sha256(f"{self._folder.run_id}/{call.call_id}".encode()).hexdigest()[:8]
-        return CallSpec(
-            call=call,
-            room=f"outbound-{room_key}-{call.number}",
-            agent_name=self._stack.agent_name(call.arm),
-            metadata=dispatch_metadata(
-                call,
-                model=arm.model,
-                api=arm.api.value,
-                base_url=self._stack.base_url(call.arm),
-                voice=arm.voice,
-                probe_dir=str(self._folder.probe.absolute()),
-                own=arm.agent.metadata,
-            ),
-            warmup=warmup,
-        )
+        return call_spec(call, self._loaded.scenario, self._stack, self._folder, warmup=warmup)
 
     def _process_groups(self) -> Mapping[str, Iterable[int]]:
         callees = {name: (pid,) for name, pid in self._fleet.pids.items()}

@@ -10,6 +10,7 @@ from loadtest.errors import StackError
 from loadtest.record.layout import RunFolder
 from loadtest.scenario.load import LoadedScenario
 from loadtest.stack.access import LiveKitAccess
+from loadtest.stack.proxy.exchange import Exchange
 from loadtest.stack.services import Services, ServicesSpec
 from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec
 
@@ -17,9 +18,12 @@ __all__ = ["RunStack"]
 
 
 class RunStack:
-    """The stack of one run, whichever kind it is. Call `stop` whatever became of `start`."""
+    """The stack of one run, whichever kind it is. Call `stop` whatever became of `start`.
 
-    def __init__(self, loaded: LoadedScenario, folder: RunFolder) -> None:
+    exchange: puts calls through for agents that dial; None if none does.
+    """
+
+    def __init__(self, loaded: LoadedScenario, folder: RunFolder, exchange: Exchange | None) -> None:
         self._scenario = loaded.scenario
         external = self._scenario.stack == "external"
         # Other runs may use the same LiveKit server, and it would share our calls out to their agents.
@@ -33,6 +37,7 @@ class RunStack:
                 truth_dir=folder.truth.absolute(),
                 probe_dir=folder.probe.absolute(),
                 seed=loaded.scenario.seed,
+                exchange=exchange,
             )
         )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from loadtest.call.spec import CallSpec
 from loadtest.errors import StackError
 from loadtest.plan.calls import PlannedCall
-from loadtest.record.events import Outcome
+from loadtest.record.events import Event, Outcome, ProbeMessage
 from loadtest.record.layout import RunFolder
+from loadtest.record.reader import read_events
 from loadtest.run.fleet import Fleet
 from loadtest.scenario.callee import Pickup
 
@@ -45,11 +46,30 @@ async def warm_up(specs: list[CallSpec], fleet: Fleet, folder: RunFolder, outcom
             events = folder.warmup(spec.call.call_id).events
             raise StackError(
                 f"warm-up call of arm {spec.call.arm}: {outcome}",
-                remedy=f"No call of this arm can work. {events} and the logs in {folder.logs} say why.",
+                remedy=f"No call of this arm can work. {_hint(spec, outcome)}{events} and the logs in {folder.logs} "
+                "say more.",
             )
         if outcome is not Outcome.COMPLETED:
             warnings.append(f"The warm-up call of arm {spec.call.arm} ended as {outcome}; its agent was not heard.")
+        mode = worker_mode(read_events(folder.warmup(spec.call.call_id).events).events)
+        if mode not in (None, "start"):
+            warnings.append(
+                f"The agent of arm {spec.call.arm} runs in {mode} mode: its figures are not those of `start`."
+            )
     return warnings
+
+
+def worker_mode(events: Iterable[Event]) -> str | None:
+    """How the worker behind a call was started, by its probe: start, dev or console; None if no probe told."""
+    hellos = (e.message for e in events if isinstance(e, ProbeMessage) and e.message.get("type") == "hello")
+    return next((mode for hello in hellos if isinstance(mode := hello.get("mode"), str)), None)
+
+
+def _hint(spec: CallSpec, outcome: Outcome) -> str:
+    if outcome is not Outcome.AGENT_NO_SHOW:
+        return ""
+    who = "that joins every room by itself" if spec.agent_name is None else f"registered as {spec.agent_name!r}"
+    return f"Is there a worker {who}, with capacity to spare? `loadtest doctor` with this scenario looks closer. "
 
 
 def dispatch_metadata(
@@ -61,8 +81,12 @@ def dispatch_metadata(
     voice: str,
     probe_dir: str,
     own: Mapping[str, object],
+    to_dial: bool,
 ) -> str:
-    """The JSON that the agent finds in ctx.job.metadata: the arm's own, and `loadtest`."""
+    """The JSON that the agent finds in ctx.job.metadata: the arm's own, and `loadtest`.
+
+    to_dial: with the number, where agents that dial expect it. Others must not find it, or they would dial.
+    """
     endpoint = {
         "call_id": call.call_id,
         "arm": call.arm,
@@ -73,4 +97,5 @@ def dispatch_metadata(
         "probe_dir": probe_dir,
         "variables": dict(call.variables),
     }
-    return json.dumps({**own, "loadtest": endpoint})
+    number = {"phone_number": f"+{call.number}"} if to_dial else {}
+    return json.dumps({**number, **own, "loadtest": endpoint})

@@ -106,6 +106,8 @@ class Scenario(Model):
     stack: Literal["embedded", "external"] = "embedded"
     """Where LiveKit is. embedded: livekit-server is started for the run; external: LIVEKIT_URL and keys from the
     environment."""
+    dial: Literal["by_tester", "by_agent"] = "by_tester"
+    """Who dials. by_agent: the agent does, through LiveKit's SIP API, once it has been dispatched with a number."""
     hosts: tuple[str, ...] = ()
     """Hosts other than loopback that calls may go to: names or addresses, without scheme and port."""
     acknowledge: tuple[Literal["livekit-cloud-acceptable-use"], ...] = ()
@@ -163,7 +165,22 @@ class Scenario(Model):
                     f"arms.{name}.endpoint: an external agent cannot be pointed at a simulated endpoint: say "
                     "`google`, `base_url` or nothing, as the agent is set up"
                 )
-            if arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
+            if self.dial == "by_agent" and arm.agent.reference:
+                problems.append(
+                    f"arms.{name}.agent: the reference agent does not dial: say {{command: [...], name: n}}, or leave "
+                    "`dial: by_agent` out"
+                )
+            if self.dial == "by_agent" and arm.agent.external:
+                problems.append(
+                    f"arms.{name}.agent: an external agent would dial past the tester: for `dial: by_agent` let the "
+                    "run start it, with {command: [...], name: n}"
+                )
+            if self.dial == "by_agent" and arm.agent.command is not None and arm.agent.name is None:
+                problems.append(
+                    f"arms.{name}.agent: with `dial: by_agent` a command needs `name`: the number to dial comes with "
+                    "its dispatch"
+                )
+            elif arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
                 problems.append(f"arms.{name}.agent: with several arms each command needs `name` for its dispatch")
         others = [n for n, arm in self.arms.items() if arm.endpoint is None or not arm.endpoint.google]
         if 0 < len(others) < len(self.arms):

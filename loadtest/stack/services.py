@@ -10,7 +10,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,8 @@ from typing import Self
 from loadtest.errors import StackError
 from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.install import find_server
+from loadtest.stack.proxy.exchange import Exchange
+from loadtest.stack.proxy.server import LiveKitProxy
 from loadtest.stack.server import LiveKitServer, start_livekit_server
 from loadtest.stack.service import Service
 from loadtest.stack.simulator import SimulatorProcess, start_simulator
@@ -33,7 +35,8 @@ class ServicesSpec:
 
     arms: those whose agent or endpoint is started here. livekit: the LiveKit server to use; None to start one.
     logs_dir, truth_dir, probe_dir: absolute folders of the run, for the services' logs, the simulator's ground truth
-    and the probe's local files; made if missing. seed: of the simulator's draws.
+    and the probe's local files; made if missing. seed: of the simulator's draws. exchange: puts calls through for
+    agents that dial; None if none does.
     """
 
     arms: tuple[ArmSpec, ...]
@@ -42,6 +45,7 @@ class ServicesSpec:
     truth_dir: Path
     probe_dir: Path
     seed: int
+    exchange: Exchange | None = None
 
 
 class Services:
@@ -54,6 +58,7 @@ class Services:
         self._spec = spec
         self._server: LiveKitServer | None = None
         self._simulator: SimulatorProcess | None = None
+        self._proxy: LiveKitProxy | None = None
         self._services: list[Service] = []
         self._stopping = False
         self._private: tempfile.TemporaryDirectory[str] | None = None
@@ -89,6 +94,9 @@ class Services:
         if binary is not None:
             self._server = await start_livekit_server(binary.path, spec.logs_dir / "livekit-server.log")
             self._services.append(self._server.service)
+        if spec.exchange is not None:
+            self._proxy = LiveKitProxy(self.livekit.url, spec.exchange)
+            await self._proxy.start()
 
         # The reference agent finds its endpoint in the dispatch metadata: it can start beside the simulator.
         simulator = asyncio.ensure_future(self._start_simulator(tls, private, api_key))
@@ -136,7 +144,7 @@ class Services:
 
     def livekit_of_workers(self) -> LiveKitAccess:
         """What the workers are told of LiveKit."""
-        return self.livekit
+        return self.livekit if self._proxy is None else replace(self.livekit, url=self._proxy.url)
 
     def base_url(self, arm: str) -> str | None:
         """Where the arm's endpoint is; None for Google's own."""
@@ -177,6 +185,8 @@ class Services:
         self._stopping = True
         first = [service for service in self._services if not self._is_below_agents(service)]
         await asyncio.gather(*(service.stop() for service in first))
+        if self._proxy is not None:
+            await self._proxy.stop()
         await asyncio.gather(*(service.stop() for service in self._services))
         if self._private is not None:
             self._private.cleanup()

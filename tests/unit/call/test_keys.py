@@ -86,8 +86,8 @@ async def test_keys_are_sent_when_due_and_the_line_ends_with_the_last(monkeypatc
         agent_is_there=lambda: True,
         press=press,
     )
-    stop, heard = await conversation.hold(join_limit_s=5)
-    assert (stop, heard) == (StopCall(EndCause.CALLEE_HANGUP, "no reply after 0 re-prompts"), False)
+    stop = await conversation.hold(join_limit_s=5)
+    assert (stop, conversation.heard) == (StopCall(EndCause.CALLEE_HANGUP, "no reply after 0 re-prompts"), False)
     start, first, second, end = events
     assert isinstance(start, LineStarted)
     assert (start.line, start.turn, start.end_sample - start.start_sample) == ("menu", 0, round(0.8 * RATE))

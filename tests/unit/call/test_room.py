@@ -8,8 +8,10 @@ from typing import Any, cast
 import pytest
 from livekit import api, rtc
 
+from loadtest.call.presence import presence_of
 from loadtest.call.room import CallRoom, LiveKitServer
 from loadtest.call.spec import CallSpec
+from loadtest.errors import DialError
 from tests.unit.calls import planned_call
 
 CALL = planned_call()
@@ -58,7 +60,7 @@ async def joined(monkeypatch: pytest.MonkeyPatch, *there: SimpleNamespace) -> tu
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
     server = LiveKitServer("ws://127.0.0.1:1", "key", "secret" * 6)
     room = CallRoom(server, cast(api.LiveKitAPI, None), spec, listener)
-    await room.join(cast(rtc.AudioSource, None))
+    await room.join(cast(rtc.AudioSource, None), presence_of(CALL))
     return sdk, listener.told
 
 
@@ -86,3 +88,16 @@ async def test_the_voice_takes_the_place_of_background_sound(monkeypatch: pytest
     publish(sdk, "office", rtc.TrackSource.SOURCE_UNKNOWN)
     publish(sdk, "voice", rtc.TrackSource.SOURCE_MICROPHONE)
     assert told == ["joined agent-1", "hears office", "hears voice"]
+
+
+async def test_a_token_that_is_refused_is_no_mystery() -> None:
+    async def refuse(_: object) -> None:
+        raise api.TwirpError("unknown", "", status=401)
+
+    client = SimpleNamespace(room=SimpleNamespace(create_room=refuse))
+    spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
+    room = CallRoom(
+        LiveKitServer("ws://127.0.0.1:1", "key", "secret" * 6), cast(api.LiveKitAPI, client), spec, Listener()
+    )
+    with pytest.raises(DialError, match=r"the room could not be created: LiveKit refused our token: .*clock"):
+        await room.create(empty_limit_s=30.0)

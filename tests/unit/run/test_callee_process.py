@@ -31,10 +31,10 @@ class Room:
     def __init__(self, *_: object) -> None:
         pass
 
-    async def create(self) -> None:
+    async def create(self, *, empty_limit_s: float) -> None:
         raise DialError("the room could not be created", remedy="Start the server.")
 
-    async def leave(self) -> None:
+    async def leave(self, reason: int) -> None:
         pass
 
     async def delete(self) -> None:
@@ -113,7 +113,7 @@ async def test_what_nobody_foresaw_ends_one_call_and_not_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(Room):
-        async def leave(self) -> None:
+        async def leave(self, reason: int) -> None:
             raise RuntimeError("the SDK has changed")
 
     monkeypatch.setattr("loadtest.call.dial.CallRoom", Broken)
