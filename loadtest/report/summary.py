@@ -95,7 +95,7 @@ def check_summary(folder: RunFolder) -> None:
 
 
 def write_summary(folder: RunFolder, summary: Summary) -> None:
-    """Write summary.json and summary.md, each atomically. Raises RecordError; NewerError before anything is replaced."""
+    """Write summary.json and summary.md, each atomically. Raises RecordError, NewerError before replacing anything."""
     check_summary(folder)
     write_json(folder.summary_json, summary_object(summary))
     write_atomically(folder.summary_md, markdown(summary).encode())

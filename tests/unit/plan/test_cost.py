@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from loadtest.plan.cost import check_limits, expected_use, total_use
 from loadtest.plan.outlook import outlook
 from loadtest.plan.prices import call_usd, price_of, prices
 from loadtest.scenario.arms import Api, Arm
-from loadtest.scenario.load import LoadedScenario
+from loadtest.scenario.load import LoadedScenario, load_scenario
 from tests.unit.plan.conftest import load_plain
 
 GOOGLE = {
@@ -107,3 +108,11 @@ def test_a_model_without_a_price_needs_a_limit_on_minutes() -> None:
 
 def test_the_price_is_of_the_api_too() -> None:
     assert price_of(Arm.model_validate({**GOOGLE["ga"], "api": "vertex"})) is None
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "scenarios").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_scenario_stays_within_the_limits_when_it_is_live(path: Path) -> None:
+    loaded = load_scenario(path, live=True)
+    use = check_limits(loaded, build_plan(loaded), 4)
+    assert set(use) == set(loaded.scenario.arms)
+    assert all(one.usd is not None for one in use.values())
