@@ -16,6 +16,7 @@ Examples:
   loadtest run scenarios/smoke.yaml
   loadtest run scenarios/peak.yaml --set blocks=24 --set callee.reprompts=1
   loadtest run scenarios/peak.yaml --json | jq .arms
+  GOOGLE_API_KEY=... loadtest run scenarios/peak.yaml --live --set limits.cost_usd=5
 
 \b
 Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second Ctrl-C stops at once.
@@ -31,6 +32,7 @@ Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second 
     multiple=True,
     help="Override a value of the scenario, for example seed=7. Recorded with the results.",
 )
+@click.option("--live", is_flag=True, help="Let every arm's endpoint be Google's own. Costs money: mind `limits`.")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -39,7 +41,7 @@ Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second 
     help="Where the run's folder is made.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
-def run(scenario: Path, overrides: tuple[str, ...], results: Path, as_json: bool) -> ExitCode:
+def run(scenario: Path, overrides: tuple[str, ...], live: bool, results: Path, as_json: bool) -> ExitCode:
     """Dial the calls of SCENARIO, measure them and say what they heard.
 
     Starts livekit-server, agents and simulated endpoints on loopback unless the scenario says otherwise, and takes
@@ -48,9 +50,11 @@ def run(scenario: Path, overrides: tuple[str, ...], results: Path, as_json: bool
     from loadtest.jobs.run import run_and_measure
     from loadtest.report.summary import render
 
-    finished = run_and_measure(scenario, overrides=overrides, results=results, console=Console(stderr=True))
+    finished = run_and_measure(scenario, overrides=overrides, live=live, results=results, console=Console(stderr=True))
     if as_json:
         click.echo(finished.folder.summary_json.read_text(), nl=False)
     else:
         render(finished.summary, Console())
+    if finished.ended_early is not None:
+        raise finished.ended_early
     return finished.exit_code

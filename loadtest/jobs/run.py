@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from loadtest.clock import utc_now
-from loadtest.errors import ExitCode, InterruptedRunError, LoadtestError, RecordError
+from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, LoadtestError, RecordError
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
+from loadtest.plan.cost import Use, check_limits, total_use
+from loadtest.record.endpoints import endpoint_label, run_kind
 from loadtest.record.layout import RunFolder
+from loadtest.record.lock import hold
 from loadtest.record.plan_io import write_plan
-from loadtest.record.run_json import RunInfo, RunKind, RunState, host, versions
+from loadtest.record.run_json import RunInfo, RunState, host, versions
 from loadtest.record.writer import write_atomically
 from loadtest.scenario.arms import Arm
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
+from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.install import find_server
 
 if TYPE_CHECKING:
@@ -41,28 +45,53 @@ class Finished:
     folder: RunFolder
     summary: Summary
     exit_code: ExitCode
+    ended_early: EndedEarlyError | None = None
+    """Why not all of the plan was done, and what to do, if a limit or a quota was reached."""
 
 
-def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, console: Console) -> Finished:
-    """Run a scenario file and measure it. `console` shows progress.
+def run_and_measure(
+    scenario: Path, *, overrides: Sequence[str], live: bool, results: Path, console: Console
+) -> Finished:
+    """Run a scenario file, with `live` against Google's endpoints, and measure it. `console` shows progress.
 
     Raises ScenarioError before anything is started if the scenario cannot be run; other LoadtestErrors when the run
     failed, after measuring what there is.
     """
-    loaded = load_scenario(scenario, overrides)
+    loaded = load_scenario(scenario, overrides, live=live)
     check_hosts(loaded, os.environ)
     check_environment(loaded, os.environ)
+    plan = build_plan(loaded)
+    expected = check_limits(loaded, plan, resolve_cap(loaded.scenario, host()["cores"]))
     if loaded.scenario.stack == "embedded":
         find_server()  # better missed now than after a folder was made
-    plan = build_plan(loaded)
+    else:
+        from loadtest.stack.reach import check_livekit  # slow to import, and of no use to the embedded stack
+
+        asyncio.run(check_livekit(LiveKitAccess.from_environ(os.environ)))
     folder, info = _open_run(loaded, plan, results)
+    if expected:
+        console.print(_expectation(expected), markup=False, highlight=False, soft_wrap=True)
+    with hold(folder) as lock:
+        return _run_in(folder, info, loaded, plan, console, lock)
+
+
+def _expectation(expected: dict[str, Use]) -> str:
+    total = total_use(expected)
+    cost = "at no known price" if total.usd is None else f"an estimated ${total.usd:.2f}"
+    return f"Google's endpoints: about {total.call_minutes:.1f} call minutes are expected, {cost}."
+
+
+def _run_in(
+    folder: RunFolder, info: RunInfo, loaded: LoadedScenario, plan: tuple[PlannedCall, ...], console: Console, lock: int
+) -> Finished:
     console.print(f"Results: {folder.path}", markup=False, highlight=False, soft_wrap=True)
     failure: LoadtestError | None = None
     try:
-        info = asyncio.run(_run(loaded, plan, folder, info, console))
+        info = asyncio.run(_run(loaded, plan, folder, info, console, lock))
     except LoadtestError as e:
         failure = e
-        info = RunInfo.read(folder)
+        with contextlib.suppress(RecordError):
+            info = RunInfo.read(folder)
     if info.origin_monotonic_s is None:
         if failure is not None:
             raise failure
@@ -72,9 +101,15 @@ def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, 
     from loadtest.report.summary import exit_code, summarise, write_summary
 
     console.print("Measuring.", markup=False, highlight=False)
-    measure_run(folder)
-    summary = summarise(folder)
-    write_summary(folder, summary)
+    try:
+        measure_run(folder)
+        summary = summarise(folder)
+        write_summary(folder, summary)
+    except RecordError as e:
+        failure = failure or e
+        failure.remedy += f" What was recorded is kept: measure it then with `loadtest measure {folder.path}`."
+    if isinstance(failure, EndedEarlyError):
+        return Finished(folder, summary, failure.exit_code, failure)
     if failure is not None:
         raise failure
     code = ExitCode.INTERRUPTED if info.state is RunState.INTERRUPTED else exit_code(summary)
@@ -82,19 +117,27 @@ def run_and_measure(scenario: Path, *, overrides: Sequence[str], results: Path, 
 
 
 async def _run(
-    loaded: LoadedScenario, plan: tuple[PlannedCall, ...], folder: RunFolder, info: RunInfo, console: Console
+    loaded: LoadedScenario,
+    plan: tuple[PlannedCall, ...],
+    folder: RunFolder,
+    info: RunInfo,
+    console: Console,
+    lock: int,
 ) -> RunInfo:
     from loadtest.run.progress import progress_for
     from loadtest.run.session import RunSession
 
-    session = RunSession(loaded, plan, folder, info, progress_for(console))
+    session = RunSession(loaded, plan, folder, info, progress_for(console), inherit=(lock,))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the terminal's end is nothing to stop for
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, session.stop)
     try:
         return await session.run()
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in numbers:
             with contextlib.suppress(ValueError):
                 loop.remove_signal_handler(number)
 
@@ -102,20 +145,12 @@ async def _run(
 def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Path) -> tuple[RunFolder, RunInfo]:
     scenario = loaded.scenario
     started = utc_now()
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
-    folder = RunFolder(results / run_id)
-    try:
-        folder.path.mkdir(parents=True)
-    except OSError as e:
-        raise RecordError(
-            f"{folder.path}: cannot be created: {e.strerror or e}",
-            remedy="Name a folder that you can write to with --results.",
-        ) from e
+    folder = _make_folder(results, f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}")
     info = RunInfo(
-        run_id=run_id,
+        run_id=folder.run_id,
         scenario=scenario.name,
         state=RunState.RUNNING,
-        kind=_kind(loaded),
+        kind=run_kind(scenario.arms, {}),
         stack=scenario.stack,
         seed=scenario.seed,
         started_utc=started.isoformat(timespec="seconds"),
@@ -133,10 +168,25 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
     return folder, info
 
 
-def _kind(loaded: LoadedScenario) -> RunKind:
-    # The loader refuses a scenario in which some endpoints are Google's and some are not.
-    google = [arm.endpoint is not None and arm.endpoint.google for arm in loaded.scenario.arms.values()]
-    return RunKind.LIVE if all(google) else RunKind.REHEARSAL
+def _make_folder(results: Path, name: str) -> RunFolder:
+    while True:
+        folder = RunFolder(results / f"{name}-{secrets.token_hex(2)}")
+        try:
+            folder.path.mkdir(parents=True)
+        except FileExistsError as e:
+            if folder.path.is_dir():
+                continue  # a run that began in the same second, by bad luck with the same name
+            raise _no_folder(folder, e) from e
+        except OSError as e:
+            raise _no_folder(folder, e) from e
+        return folder
+
+
+def _no_folder(folder: RunFolder, e: OSError) -> RecordError:
+    return RecordError(
+        f"{folder.path}: cannot be created: {e.strerror or e}",
+        remedy="Name a folder that you can write to with --results.",
+    )
 
 
 def _fingerprint(arm: Arm) -> dict[str, str]:
@@ -146,11 +196,17 @@ def _fingerprint(arm: Arm) -> dict[str, str]:
     else:
         agent = f"{'command' if arm.agent.command is not None else 'external'} {arm.agent.name or ''}".strip()
     if endpoint is None:
-        where, label = "unknown", "the agent's own; not known to be Google's"
+        where = "unknown"
     elif endpoint.google:
-        where, label = "google", "Google"
+        where = "google"
     elif endpoint.profile is not None:
-        where, label = f"profile {endpoint.profile}", "simulated"
+        where = f"profile {endpoint.profile}"
     else:
-        where, label = f"base_url {endpoint.base_url}", "not Google's"
-    return {"model": arm.model, "api": arm.api.value, "agent": agent, "endpoint": where, "endpoint_label": label}
+        where = f"base_url {endpoint.base_url}"
+    return {
+        "model": arm.model,
+        "api": arm.api.value,
+        "agent": agent,
+        "endpoint": where,
+        "endpoint_label": endpoint_label(arm, ()),
+    }

@@ -2,9 +2,9 @@
 simulator, which has a certificate for that name from an authority of its own.
 
 `python -m tests.e2e.google FOLDER PROFILES KEY` writes ca.pem into FOLDER, prints the proxy's port and serves until it
-is killed. PROFILES: JSON, endpoint profiles by arm; KEY: what clients must present. Faults are on from the start, so give
-them `calls`. An agent that uses a proxy and this authority talks to the simulator as if it was Google: neither the agent,
-nor the plugin, nor google-genai is told of it.
+is killed. PROFILES: JSON, endpoint profiles by arm; KEY: what clients must present. Faults are on from the start, so
+give them `calls`. An agent that uses the proxy and trusts the authority talks to the simulator as if it was Google:
+neither the agent, nor the plugin, nor google-genai is told of it.
 """
 
 from __future__ import annotations

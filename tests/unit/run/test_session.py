@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from loadtest.errors import EndedEarlyError
 from loadtest.plan.build import build_plan
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo, RunKind, RunState
@@ -99,3 +102,81 @@ async def test_the_stack_is_stopped_even_if_the_callees_cannot_be(session: RunSe
     with pytest.raises(RuntimeError):
         await session._wind_down()
     assert stack.stopped
+
+
+class IdleFleet(StuckFleet):
+    """No calls."""
+
+    active = 0
+
+    async def released(self) -> None:
+        pass
+
+    finished = released
+
+
+class StartingStack(Stack):
+    """Takes for ever to start."""
+
+    def __init__(self) -> None:
+        self.starting = asyncio.Event()
+
+    def what_starts(self) -> str:
+        return "starting"
+
+    async def start(self) -> None:
+        self.starting.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_run_that_is_ended_early_is_aborted_and_says_why(session: RunSession, tmp_path: Path) -> None:
+    stack = StartingStack()
+    with_parts(session, IdleFleet(), stack)
+    running = asyncio.create_task(session.run())
+    await stack.starting.wait()
+    session.end_early(EndedEarlyError("ended early at the first limit", remedy="Raise it."))
+    session.end_early(EndedEarlyError("ended early at another", remedy=""))
+    session.stop()  # whoever is impatient does not change the reason
+    with pytest.raises(EndedEarlyError, match="ended early at the first limit"):
+        await running
+    info = RunInfo.read(RunFolder(tmp_path))
+    assert (info.state, info.ended_early) == (RunState.ABORTED, "ended early at the first limit")
+    assert stack.stopped
+
+
+async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: RunSession) -> None:
+    class TalkingFleet(StuckFleet):
+        placed = 0
+        pids: Mapping[str, int] = MappingProxyType({})
+
+        def place(self, *_: object) -> None:
+            self.placed += 1
+
+        def hang_up_all(self, reason: str) -> None:
+            super().hang_up_all(reason)
+            self.waited_for.set()
+
+        async def released(self) -> None:
+            await self.waited_for.wait()
+
+    class RunningStack(Stack):
+        async def begin(self, origin: float) -> None:
+            pass
+
+        async def watch_lag(self, report: object) -> None:
+            await asyncio.Event().wait()
+
+        async def failed(self) -> None:
+            await asyncio.Event().wait()
+
+        def pids(self) -> dict[str, tuple[int, ...]]:
+            return {}
+
+    async def watch() -> None:
+        session.end_early(EndedEarlyError("ended early at a limit", remedy=""))
+
+    fleet = TalkingFleet()
+    with_parts(session, fleet, RunningStack())
+    session._live.watch = watch  # type: ignore[method-assign]
+    await session._dial()
+    assert fleet.told == ["run ended early"]
