@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -150,3 +151,37 @@ def test_without_a_goodbye_it_just_hangs_up() -> None:
     stop = talk.play()
     assert talk.kinds() == [TurnKind.SCRIPT]
     assert stop == StopCall(EndCause.CALLEE_HANGUP, "script finished")
+
+
+def left_at(talk: Conversation, now: float) -> bool:
+    """Whether an end of the call at this time would be an ordinary one."""
+    callee = Callee(talk.habits, answered_s=0.0)
+    line_ends_s, time_s = math.inf, 0.0
+    while time_s < now:
+        time_s = round(time_s + STEP_S, 6)
+        if time_s >= line_ends_s:
+            callee.said(time_s)
+            line_ends_s = math.inf
+        if isinstance(callee.decide(time_s, talk._hear(time_s)), Say):
+            line_ends_s = time_s + LINE_S
+    return callee.nothing_left(talk._hear(now))
+
+
+def test_the_agent_may_hang_up_once_it_has_replied_to_the_last_line() -> None:
+    # Said: first line 4.2 to 6.2, second 10.2 to 12.2, goodbye 16.2 to 18.2.
+    talk = Conversation([(1.0, 3.0), (7.5, 9.0), (13.5, 15.0)])
+    ordinary = {now: left_at(talk, now) for now in (2.0, 5.0, 8.0, 9.5, 11.0, 13.0, 14.0, 15.5, 17.0)}
+    assert [now for now, left in ordinary.items() if left] == [14.0, 15.5, 17.0]
+
+
+def test_an_agent_that_hangs_up_on_a_callee_who_still_waits_for_a_reply_has_left() -> None:
+    talk = Conversation([(1.0, 3.0), (7.5, 9.0)])
+    assert not left_at(talk, 14.0)  # nothing was said to the second line
+    assert not left_at(talk, 21.0)  # nor to the re-prompt
+
+
+def test_a_callee_who_has_begun_to_say_goodbye_may_be_hung_up_on() -> None:
+    talk = Conversation([(1.0, 3.0)], habits=replace(HABITS, reprompts=0))
+    # First line 4.2 to 6.2; patience ends at 11.2, and with it the call.
+    assert not left_at(talk, 11.0)
+    assert left_at(talk, 12.0)
