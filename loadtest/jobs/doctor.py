@@ -1,0 +1,179 @@
+"""`loadtest doctor`: look at everything that a run needs, before the run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from loadtest.errors import ScenarioError, StackError
+from loadtest.jobs.checks.capacity import check_capacity
+from loadtest.jobs.checks.finding import Finding, State
+from loadtest.jobs.checks.machine import (
+    check_cores,
+    check_disk,
+    check_keys,
+    check_livekit_server,
+    check_open_files,
+    check_versions,
+)
+from loadtest.plan.build import build_plan
+from loadtest.plan.calls import PlannedCall
+from loadtest.plan.cap import resolve_cap
+from loadtest.plan.outlook import Outlook, outlook
+from loadtest.record.layout import RunFolder
+from loadtest.record.run_json import host
+from loadtest.scenario.google import credential_problems
+from loadtest.scenario.hosts import check_environment, check_hosts, is_loopback
+from loadtest.scenario.load import LoadedScenario, load_scenario
+from loadtest.stack.access import LIVEKIT_VARIABLES, LiveKitAccess
+
+if TYPE_CHECKING:
+    from loadtest.jobs.checks.calls import ProbeCalls
+
+__all__ = ["examine"]
+
+MOST_AT_ONCE = 10
+"""Probe calls at the same time: each is a call to the model that the agent pays for."""
+
+
+def examine(
+    scenario: Path | None, *, overrides: Sequence[str], results: Path, say: Callable[[str], None]
+) -> list[Finding]:
+    """Look at this machine and, if one is given, at what a scenario needs; without one at the server of LIVEKIT_URL.
+
+    say: told of each look that takes a while. Raises ScenarioError if the scenario cannot be loaded.
+    """
+    cores = host()["cores"]
+    if scenario is None:
+        found = [
+            check_versions(),
+            check_cores(cores),
+            check_livekit_server(needed=False),
+            check_disk(results),
+            check_open_files(),
+            check_keys(os.environ),
+        ]
+        if all(os.environ.get(name) for name in LIVEKIT_VARIABLES):
+            found += asyncio.run(_server(LiveKitAccess.from_environ(os.environ), say))
+        return found
+    loaded = load_scenario(scenario, overrides)
+    plan = build_plan(loaded)
+    expected = outlook(loaded, plan, resolve_cap(loaded.scenario, cores))
+    talk_s = expected.call_s * len(plan)
+    found = [
+        check_versions(),
+        check_cores(cores),
+        *([check_livekit_server(needed=True)] if loaded.scenario.stack == "embedded" else []),
+        check_disk(results, call_seconds=talk_s),
+        check_open_files(calls=expected.peak),
+        check_capacity(expected, cores, all_here=_all_here(loaded)),
+        *_permissions(loaded),
+    ]
+    if any(one.state is State.FAILED for one in found):
+        return [*found, _not_looked_at("agents", "what failed above comes first")]
+    return found + asyncio.run(_stack(loaded, plan, expected, cores, say))
+
+
+def _permissions(loaded: LoadedScenario) -> list[Finding]:
+    """Hosts and keys, as far as they can be judged without contacting anybody."""
+    found = []
+    for name, check, fine in (
+        ("hosts", check_hosts, "all permitted"),
+        ("keys", check_environment, "all that the scenario needs are set"),
+    ):
+        try:
+            check(loaded, os.environ)
+            found.append(Finding(name, State.OK, fine))
+        except ScenarioError as error:
+            found.append(Finding(name, State.FAILED, error.message, error.remedy))
+    google = [name for name, arm in loaded.scenario.arms.items() if arm.endpoint is not None and arm.endpoint.google]
+    if google and not list(credential_problems(loaded.scenario, os.environ)):
+        found.append(
+            Finding(
+                "Google's keys",
+                State.UNKNOWN,
+                f"there for {', '.join(google)}; whether Google takes them was not asked",
+                "The agent's probe call below uses them, if the run starts the agent: when it speaks, they are taken.",
+            )
+        )
+    return found
+
+
+async def _server(access: LiveKitAccess, say: Callable[[str], None]) -> list[Finding]:
+    from loadtest.jobs.checks.media import check_media, delete_room
+    from loadtest.jobs.checks.server import check_server
+
+    say(f"Looking at the LiveKit server at {access.url}.")
+    room = f"loadtest-doctor-{secrets.token_hex(4)}"
+    found = [finding async for finding in check_server(access, room)]
+    if any(one.state is State.FAILED for one in found):
+        return [*found, _not_looked_at("media", "the server cannot be used")]
+    await delete_room(access, room)
+    return [*found, await check_media(access, f"{room}-media")]
+
+
+async def _stack(
+    loaded: LoadedScenario, plan: tuple[PlannedCall, ...], expected: Outlook, cores: int, say: Callable[[str], None]
+) -> list[Finding]:
+    from loadtest.jobs.checks.calls import ProbeCalls
+
+    found: list[Finding] = []
+    external = loaded.scenario.stack == "external"
+    if external:
+        found += await _server(LiveKitAccess.from_environ(os.environ), say)
+        if any(one.state is State.FAILED for one in found):
+            return [*found, _not_looked_at("agents", "the server cannot be used")]
+    with tempfile.TemporaryDirectory(prefix="loadtest-doctor-") as private:
+        say("Starting what the scenario starts.")
+        try:
+            calls = ProbeCalls(loaded, plan, RunFolder(Path(private)), processes=max(1, cores // 2))
+            async with calls:
+                found.append(Finding("services", State.OK, "all that the scenario starts have started"))
+                if not external:
+                    found += await _server(calls.livekit, say)
+                return found + await _agents(calls, loaded, min(expected.peak, expected.cap, MOST_AT_ONCE), say)
+        except StackError as error:
+            return [*found, Finding("services", State.FAILED, error.message, error.remedy)]
+
+
+async def _agents(calls: ProbeCalls, loaded: LoadedScenario, at_once: int, say: Callable[[str], None]) -> list[Finding]:
+    from loadtest.jobs.checks import agents
+    from loadtest.jobs.checks.calls import ALONE
+
+    arms, limit_s = loaded.scenario.arms, loaded.scenario.callee.agent_join_limit_s
+    say(f"Calling the agent of {', '.join(arms)}.")
+    more = at_once > min(len(arms), ALONE)
+    found = []
+    seen = {one.arm: one for one in await calls.one_each(last=not more)}
+    for name, arm in arms.items():
+        taken = None
+        if seen[name].joined_s is None and not arm.agent.reference:
+            say(f"Asking for the agent of {name} once more, to see whether a worker takes the job.")
+            taken = await agents.taken_by_a_worker(calls.livekit, arm.agent.name)
+        found.append(agents.registration(seen[name], arm, join_limit_s=limit_s, taken=taken))
+        found.append(agents.mode(name, arm, seen[name].mode))
+    if any(one.state is State.FAILED for one in found):
+        return [*found, _not_looked_at("calls at once", "an agent does not answer a single call")]
+    if not more:
+        text = f"{at_once} expected, and seen above" if at_once > 1 else "one at a time expected"
+        return [*found, Finding("calls at once", State.OK, text)]
+    say(f"Making {at_once} calls at once.")
+    return [*found, agents.at_once(await calls.at_once(at_once), join_limit_s=limit_s)]
+
+
+def _all_here(loaded: LoadedScenario) -> bool:
+    """Whether LiveKit or an agent is on this machine."""
+    scenario = loaded.scenario
+    host_name = urlsplit(os.environ.get("LIVEKIT_URL", "")).hostname
+    here = scenario.stack == "embedded" or (host_name is not None and is_loopback(host_name))
+    return here or any(not arm.agent.external for arm in scenario.arms.values())
+
+
+def _not_looked_at(name: str, why: str) -> Finding:
+    return Finding(name, State.UNKNOWN, f"not looked at: {why}", "Mend that, then run loadtest doctor again.")
