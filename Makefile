@@ -36,6 +36,14 @@ check: .venv/.synced ## lint, formatting, types, layers
 slow: server ## the simulations that take minutes
 	$(BIN)/pytest -m slow tests/slow
 
+.PHONY: schema
+schema: .venv/.synced ## write the schemas that editors use, after a change of what a scenario may say
+	for what in scenario script endpoint; do $(BIN)/loadtest schema $$what > scenarios/schema/$$what.schema.json; done
+
+.PHONY: soak
+soak: server ## 200 calls in a quarter of an hour, on a quiet machine: does anything leak? Writes docs/reliability.md
+	$(BIN)/python -m tests.soak
+
 .PHONY: clean
 clean: ## remove what these targets made, except results/
 	rm -rf .venv .uv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

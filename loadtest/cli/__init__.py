@@ -25,9 +25,12 @@ __all__ = ["cli", "main"]
 # Name: where the click command is, and what the list of commands says of it.
 COMMANDS = {
     "run": ("loadtest.cli.run:run", "Dial the calls of a scenario, measure them, report."),
+    "init": ("loadtest.cli.init:init", "Write a scenario of your own, by questions or options."),
+    "example": ("loadtest.cli.example:example", "Print a scenario that comes with loadtest."),
     "validate": ("loadtest.cli.validate:validate", "Check a scenario and all that it names."),
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
+    "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
     "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),
 }
 

@@ -6,7 +6,7 @@ import math
 from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 __all__ = ["Distribution", "Flag", "Model", "Name"]
 
@@ -24,7 +24,7 @@ def _bare_flag(value: Any) -> Any:
     return True if value is None else value
 
 
-Flag = Annotated[bool, BeforeValidator(_bare_flag)]
+Flag = Annotated[bool, BeforeValidator(_bare_flag), WithJsonSchema({"type": ["boolean", "null"]})]
 
 
 class Distribution(Model):

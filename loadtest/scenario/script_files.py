@@ -72,7 +72,7 @@ class LoadedScript:
 
 
 def load_script(path: Path, source: Source, problems: list[Problem]) -> LoadedScript | None:
-    """The script that `source`, the document in the file at `path`, describes; None, and `problems`, if it is no good."""
+    """The script that `source`, the document in the file at `path`, describes; None and `problems` if it is no good."""
     loader = _Loader(path, source, problems)
     loader.look_at_audio()  # even if the rest of the script is wrong
     script = validate(Script, source, problems)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import loadtest
 
-__all__ = ["shipped", "shipped_folder"]
+__all__ = ["EDITOR_COMMENT", "shipped", "shipped_folder", "shipped_scenarios"]
+
+EDITOR_COMMENT = "# yaml-language-server: $schema="
+"""Begins the line by which an editor finds the schema of a YAML file; a path or URL follows."""
 
 
 @cache
@@ -23,3 +26,8 @@ def shipped(named: str) -> Path | None:
     """Where a relative path leads among them, whether or not there is anything; None if it leads out of them."""
     inside = Path(os.path.normpath(named))
     return None if inside.is_absolute() or ".." in inside.parts else shipped_folder() / inside
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """File by name."""
+    return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}

@@ -120,7 +120,10 @@ class Results:
 
     def plan(self) -> list[str]:
         """Ids of the planned calls."""
-        return list(pl.read_parquet(self.folder.plan)["call_id"])
+        return [row["call_id"] for row in self.plan_rows()]
+
+    def plan_rows(self) -> list[dict[str, Any]]:
+        return pl.read_parquet(self.folder.plan).to_dicts()
 
     def run_json(self) -> dict[str, Any]:
         return _object(self.folder.run_json)

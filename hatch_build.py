@@ -1,0 +1,13 @@
+"""Puts scenarios/ into the wheel, as loadtest/shipped. An editable install reads the checkout's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class ShippedScenarios(BuildHookInterface):
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "standard":
+            build_data["force_include"]["scenarios"] = "loadtest/shipped"
