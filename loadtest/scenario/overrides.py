@@ -101,7 +101,9 @@ def _at(data: Any, path: FieldPath, model: type[BaseModel]) -> FieldPath:
         else:
             raise _NoSuchPathError(
                 f"expected {here} to be a mapping or list; found {describe(data)}",
-                f"Set it whole: --set '{dotted(done)}={{{part}: ...}}'.",
+                f"Set it whole: --set '{dotted(done)}={{{part}: ...}}'."
+                if fields_at(model, done)
+                else f"It is one value: --set {dotted(done)}=VALUE. What is in a file that it names is changed there.",
             )
         done = (*done, part)
     return done

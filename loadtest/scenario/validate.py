@@ -86,6 +86,8 @@ class _Explanation:
         """Place, field, what was expected, `; found ...`, remedy."""
         kind, loc = details["type"], details["loc"]
         path, value = self._follow(loc)
+        if kind == "too_short" and len(value) >= details.get("ctx", {}).get("min_length", 0):
+            return []  # only entries without faults were counted, and those with one are said
         if kind == "missing":
             return [self._missing(path, str(loc[-1]), value)]
         if kind == "extra_forbidden":

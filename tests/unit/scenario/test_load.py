@@ -213,6 +213,16 @@ def test_errors_in_named_files_name_those_files(spoil: Spoil) -> None:
     ]
 
 
+def test_a_list_is_not_called_short_for_the_faults_of_its_entries(spoil: Spoil) -> None:
+    path = spoil("rate_per_minute", "rate_per_minutes")
+    (problem,) = problems_of(path)
+    assert problem.startswith("small.yaml:12:5: arrivals.0.rate_per_minutes: expected one of rate_per_minute")
+    spoil("rate_per_minutes: 12", "", of="small.yaml")
+    assert problems_of(spoil("arrivals:\n  - \n", "arrivals: []\n")) == [
+        "small.yaml:11:11: arrivals: expected at least 1; found an empty list"
+    ]
+
+
 def test_everything_wrong_is_reported_at_once(spoil: Spoil) -> None:
     spoil("blocks: 3", "blocks: many\nseeed: 1")
     spoil("p95 < 3000", "p95 = 3000")

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtest.scenario.load import load_scenario
+from loadtest.scenario.problems import ScenarioProblems
 from tests.unit.scenario.conftest import Spoil
 from tests.unit.scenario.test_load import SHIPPED, problems_of
 
@@ -80,3 +81,22 @@ def test_what_is_wrong_names_the_override(spoil: Spoil, override: str, said: str
 def test_free_keys_are_taken_where_the_user_makes_them(spoil: Spoil) -> None:
     loaded = load_scenario(spoil(), ["arms.ga.agent={reference}", "arms.ga.agent.metadata.tenant=acme"])
     assert loaded.scenario.arms["ga"].agent.metadata == {"tenant": "acme"}
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("dail=by_agent", "Did you mean `dial`?"),
+        ("dial=by_agnt", "Did you mean `by_agent`?"),
+        ("stack=externl", "Did you mean `external`?"),
+        ("limits.cost_us=3", "Did you mean `limits.cost_usd`?"),
+        ("arms.ga.agent={comand: [a]}", "Did you mean `command`?"),
+        ("arms.ga.endpoint.profil=p.yaml", "Did you mean `arms.ga.endpoint.profile`?"),
+        ("cap.x=3", "It is one value: --set cap=VALUE. What is in a file that it names is changed there."),
+        ("script.voice=x", "It is one value: --set script=VALUE. What is in a file that it names is changed there."),
+    ],
+)
+def test_the_nearest_key_is_offered(spoil: Spoil, override: str, remedy: str) -> None:
+    with pytest.raises(ScenarioProblems) as raised:
+        load_scenario(spoil("blocks: 3", "blocks: 3\ncap: 2"), [override])
+    assert [problem.remedy for problem in raised.value.problems] == [remedy]
