@@ -7,6 +7,8 @@ endpoint from the dispatch metadata:
     {"loadtest": {"call_id", "arm", "model", "api": "gemini"|"vertex", "base_url": URL|null, "voice",
                   "probe_dir": DIR|null, "project", "location"}}      (the last two for Vertex, else their defaults)
 
+Keys that the callee presses are answered as if they had been said.
+
 Environment: LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, GOOGLE_API_KEY, SSL_CERT_FILE,
 LIVEKIT_AGENT_NAME (else loadtest-reference), LOADTEST_AGENT_PORT (health endpoint, 0 = any),
 LOADTEST_AGENT_IDLE_PROCESSES. Logs are JSON lines on stderr.

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,3 +80,64 @@ def test_the_script_imports_only_what_its_interpreter_has() -> None:
     roots = {name.split(".")[0] for name in imported}
     assert roots & {"loadtest", "pydantic", "numpy"} == set()
     assert "loadtest_probe" in roots
+
+
+@dataclass
+class Timers:
+    """Takes the place of the loop's call_later; what is set goes off when a test says so."""
+
+    waiting: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def call_later(self, delay_s: float, what: Callable[[], None]) -> Any:
+        entry = (delay_s, what)
+        self.waiting.append(entry)
+
+        def cancel() -> None:
+            self.waiting = [other for other in self.waiting if other is not entry]
+
+        return SimpleNamespace(cancel=cancel)
+
+    def go_off(self) -> None:
+        (entry,) = self.waiting
+        self.waiting.clear()
+        entry[1]()
+
+
+@pytest.fixture
+def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
+    found = Timers()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: found)
+    return found
+
+
+def keypad(agent: ModuleType, said: list[str]) -> Any:
+    return agent.Keypad(SimpleNamespace(generate_reply=lambda *, user_input: said.append(user_input)))
+
+
+def test_keys_that_follow_one_another_are_answered_together(agent: ModuleType, timers: Timers) -> None:
+    said: list[str] = []
+    keys = keypad(agent, said)
+    for digit in "471":
+        keys.pressed(SimpleNamespace(digit=digit))
+        assert [delay for delay, _ in timers.waiting] == [agent.KEYS_OVER_S]
+    timers.go_off()
+    assert said == ["The customer pressed 4 7 1 on the keypad of the telephone."]
+    keys.pressed(SimpleNamespace(digit="2"))
+    timers.go_off()
+    assert said[1:] == ["The customer pressed 2 on the keypad of the telephone."]
+
+
+def test_the_hash_key_ends_them_at_once(agent: ModuleType, timers: Timers) -> None:
+    keys = keypad(agent, [])
+    for digit in "4#":
+        keys.pressed(SimpleNamespace(digit=digit))
+    assert [delay for delay, _ in timers.waiting] == [0.0]
+
+
+def test_keys_to_a_session_that_is_over_do_no_harm(agent: ModuleType, timers: Timers) -> None:
+    def over(*, user_input: str) -> None:
+        raise RuntimeError("AgentSession is closing")
+
+    keys = agent.Keypad(SimpleNamespace(generate_reply=over))
+    keys.pressed(SimpleNamespace(digit="1"))
+    timers.go_off()
