@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,13 +13,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadtest.errors import EndedEarlyError
+from loadtest.call.spec import CallSpec
+from loadtest.errors import EndedEarlyError, StackError
 from loadtest.plan.build import build_plan
+from loadtest.record.events import ProbeMessage
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo, RunKind, RunState
 from loadtest.run.progress import PlainProgress
 from loadtest.run.session import RunSession
 from loadtest.scenario.load import load_scenario
+from loadtest_probe import wire
 
 SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 
@@ -180,3 +185,51 @@ async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: R
     session._live.watch = watch  # type: ignore[method-assign]
     await session._dial()
     assert fleet.told == ["run ended early"]
+
+
+@pytest.mark.parametrize(("host", "refused"), [("127.0.0.1", True), ("generativelanguage.googleapis.com", False)])
+async def test_what_the_probes_told_last_in_the_warm_up_decides_whether_a_run_is_dialled(
+    session: RunSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, refused: bool
+) -> None:
+    loaded = load_scenario(SMOKE, live=True)
+    info = replace(session._info, kind=RunKind.OTHER, arms={arm: {} for arm in loaded.scenario.arms})
+    live = RunSession(loaded, build_plan(loaded), RunFolder(tmp_path), info, PlainProgress(Console(quiet=True)))
+    connected = json.loads(wire.encode(wire.Line(0, 1.0, wire.Connected(1, 50.0, False, host))))
+
+    class WarmFleet(IdleFleet):
+        def __init__(self) -> None:
+            super().__init__()
+            self.specs: list[CallSpec] = []
+
+        async def start(self, *_: object, **__: object) -> None:
+            pass
+
+        async def finished(self) -> None:
+            for spec in self.specs:
+                live.call_event(spec, ProbeMessage(t=0, via="file", received_s=None, message=connected))
+
+    class WarmStack(Stack):
+        def callee_env(self) -> dict[str, str]:
+            return {}
+
+        def agent_name(self, arm: str) -> str:
+            return "loadtest-reference"
+
+        def base_url(self, arm: str) -> None:
+            return None
+
+    fleet = WarmFleet()
+    with_parts(live, fleet, WarmStack())
+
+    async def calls_are_made(specs: list[CallSpec], *_: object) -> list[str]:
+        fleet.specs = specs
+        return []
+
+    monkeypatch.setattr("loadtest.run.session.warm_up", calls_are_made)
+    if refused:
+        with pytest.raises(StackError, match=r"has `endpoint: google`, but its agent connects to 127\.0\.0\.1"):
+            await live._warm_up()
+    else:
+        await live._warm_up()
+        assert live._info.kind is RunKind.LIVE
+        assert {arm["endpoint_label"] for arm in live._info.arms.values()} == {"Google"}
