@@ -162,7 +162,7 @@ class Fleet:
         try:
             with log.open("ab") as stderr:
                 handle = await asyncio.create_subprocess_exec(
-                    *guarded(command, grace_s=ORPHAN_GRACE_S, lifeline=its_end),
+                    *guarded(command, grace_s=ORPHAN_GRACE_S, lifeline=its_end, ice_tcp=False),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=stderr,

@@ -1,6 +1,11 @@
 """Runs a command so that it and all its descendants die with whoever started it, however that happens.
 
-    python -m loadtest.stack.guard [--grace SECONDS] [--remove FOLDER] [--lifeline FD] -- COMMAND [ARGUMENT...]
+    python -m loadtest.stack.guard [OPTION VALUE...] -- COMMAND [ARGUMENT...]
+
+    --grace SECONDS   between the request to stop and SIGKILL (5)
+    --remove FOLDER   remove it when all is over
+    --lifeline FD     see below
+    --ice-tcp no      let nothing listen for WebRTC over TCP: loadtest/stack/seccomp.py
 
 The starter keeps the write end of the guard's standard input. When that closes (the starter ended, by SIGKILL too),
 when the guard gets SIGTERM, SIGINT or SIGHUP, or when the command ends, nothing of the command is left: SIGTERM to
@@ -34,15 +39,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from loadtest.redact import Redactor, secrets_in
+from loadtest.stack.seccomp import refuse_ice_tcp
 
 __all__ = ["descendants", "main"]
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-USAGE = (
-    "usage: python -m loadtest.stack.guard [--grace SECONDS] [--remove FOLDER] [--lifeline FD] -- COMMAND [ARGUMENT...]"
-)
+USAGE = "usage: python -m loadtest.stack.guard [OPTION VALUE...] -- COMMAND [ARGUMENT...]"
 LONGEST_LINE = 2**18
 TOKEN_LENGTH = 2**14
 """No secret is longer: so much of a line without an end is kept back."""
@@ -51,7 +55,7 @@ LAST_WORDS_S = 5.0
 
 def main(argv: list[str]) -> int:
     """Guard the command in argv. Returns its exit code once nothing of it, nor the folder to remove, is left."""
-    options = {"--grace": "5", "--remove": "", "--lifeline": ""}
+    options = {"--grace": "5", "--remove": "", "--lifeline": "", "--ice-tcp": "yes"}
     while argv[:1] and argv[0] in options and len(argv) > 1:
         options[argv[0]], argv = argv[1], argv[2:]
     if argv[:1] != ["--"] or len(argv) < 2:
@@ -74,7 +78,7 @@ def main(argv: list[str]) -> int:
 
         code = _guard(
             lifeline,
-            lambda: _execute(command, says, talks=talks),
+            lambda: _execute(command, says, talks=talks, ice_tcp=options["--ice-tcp"] != "no"),
             lambda child: _stop(child, float(options["--grace"])),
             begin,
         )
@@ -169,7 +173,7 @@ def _write(data: bytes) -> bytes:
     return b""
 
 
-def _execute(command: list[str], says: int, *, talks: bool) -> NoReturn:
+def _execute(command: list[str], says: int, *, talks: bool, ice_tcp: bool) -> NoReturn:
     os.setsid()  # Ctrl-C in the terminal is the starter's business
     guard = os.getppid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -177,6 +181,8 @@ def _execute(command: list[str], says: int, *, talks: bool) -> NoReturn:
         os._exit(128 + signal.SIGKILL)
     for number in (*STOP_SIGNALS, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    if not ice_tcp:
+        refuse_ice_tcp()
     os.dup2(says, 2)
     if not talks:
         os.dup2(says, 1)

@@ -150,6 +150,7 @@ async def start_worker(
         log_path=logs_dir / f"{log_name}.log",
         grace_s=GRACE_S,
         remove=remove,
+        ice_tcp=any(arm.command is not None for arm in worker.arms),  # others' agents are left as they are
     )
     try:
         if server is None:

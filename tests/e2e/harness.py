@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -157,21 +160,33 @@ def _object(path: Path) -> dict[str, Any]:
 class LiveRun:
     """`loadtest run` in a process of its own, while it lasts."""
 
-    def __init__(self, scenario: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        self._where = scenario.parent
+    def __init__(
+        self,
+        scenario: Path,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        output: int | None = None,
+        where: Path | None = None,
+    ) -> None:
+        """output: a file descriptor for all that it prints, its controlling terminal if it is one. where: the folder
+        for results and what is printed, else that of the scenario.
+        """
+        self._where = where or scenario.parent
         self._results = self._where / "results"
         self._tag = uuid.uuid4().hex
         self._seen: set[psutil.Process] = set()
         command = [*LOADTEST, "run", str(scenario), "--results", str(self._results), *arguments]
+        control = partial(_control, output) if output is not None and os.isatty(output) else None
         with self._log("stdout").open("wb") as out, self._log("stderr").open("wb") as err:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                stdout=out if output is None else output,
+                stderr=err if output is None else output,
                 cwd=REPOSITORY,
                 env={**os.environ, **(env or {}), TAG: self._tag},
                 start_new_session=True,
+                preexec_fn=control,  # noqa: PLW1509  # no threads yet
             )
 
     def __enter__(self) -> Self:
@@ -272,6 +287,10 @@ class LiveRun:
 
     def _log(self, stream: str) -> Path:
         return self._where / f"tester.{stream}"
+
+
+def _control(terminal: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
 
 LOADTEST = (sys.executable, "-c", "from loadtest.cli import main; main()")

@@ -5,6 +5,7 @@ silent   comes and says nothing
 leaves   says something and hangs up while the callee is still there
 shy      comes to the first call and to none after it
 never    does not come
+betrays  prints all that it knows, says something three times, and fails
 
 It notes what it sees of the callee, as JSON lines on stderr.
 """
@@ -14,15 +15,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import sys
 import wave
 from pathlib import Path
 
-from livekit import rtc
+from livekit import api, rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, cli
 
 SPEECH = Path(__file__).parents[3] / "scenarios" / "audio" / "what-is-it-about.wav"
 server = AgentServer(
+    host="127.0.0.1",
     port=0,
     num_idle_processes=0,
     load_fnc=lambda: 0.0,
@@ -53,15 +56,23 @@ async def entrypoint(ctx: JobContext) -> None:
         await asyncio.sleep(0.02)
     seen = {"room": ctx.room.name, "identity": callee.identity, "name": callee.name, "kind": callee.kind}
     sys.stderr.write(json.dumps({**seen, "attributes": dict(callee.attributes)}) + "\n")
+    if mood == "betrays":
+        token = api.AccessToken().with_identity("agent").to_jwt()
+        sys.stderr.write(f"GET /rtc?access_token={token}\n")
+        sys.stdout.write("".join(f"{name}={value}\n" for name, value in os.environ.items()))
+        sys.stdout.flush()
     if mood == "silent":
         return
     source = rtc.AudioSource(16000, 1, queue_size_ms=10_000)
     track = rtc.LocalAudioTrack.create_audio_track("agent", source)
     await ctx.room.local_participant.publish_track(track, rtc.TrackPublishOptions())
+    said = itertools.count()
     while True:
         await source.capture_frame(speech())
         await source.wait_for_playout()
         await asyncio.sleep(1.5)
+        if mood == "betrays" and next(said) == 2:
+            raise RuntimeError(f"nobody can work like this: {dict(os.environ)}")
         if mood == "leaves":
             ctx.shutdown("had enough")
             return

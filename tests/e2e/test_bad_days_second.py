@@ -1,0 +1,334 @@
+"""Days on which everything goes wrong but the tester itself; and what must never be found in any file of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+import psutil
+import pytest
+from livekit import api
+
+from loadtest.errors import ExitCode
+from loadtest.record.events import CallStarted, Event, HangUp, LineEnded
+from tests.e2e.harness import AGENTS, LiveRun, Results, happened, loadtest, moody, profile, scenario
+
+LINES = ("yes-please", "how-much", "who-is-calling")
+REFERENCE = {"model": "gemini-3.8-live", "endpoint": profile()}
+PLAIN = {**REFERENCE, "agent": {"command": [sys.executable, str(AGENTS / "plain_agent.py"), "start"], "name": "plain"}}
+OF_THE_USER = "user-5ecret-t0ken-8c1f"
+WRONG_KEY = "AWrongKey-0123456789abcdef"
+SECRET_VARIABLES = ("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "GOOGLE_API_KEY", "LOADTEST_CONTROL_TOKEN", "CRM_TOKEN")
+JWT = re.compile(rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
+
+
+def in_conversation(events: Iterable[Event]) -> bool:
+    events = tuple(events)
+    return happened(LineEnded, turn=0)(events) and not happened(HangUp)(events)
+
+
+@dataclass
+class Day:
+    """One run, what was done to it, and what was seen of it meanwhile."""
+
+    live: LiveRun
+    output: int | None
+    """What it prints, if not into files."""
+    secrets: set[bytes] = field(default_factory=set)
+    listening: set[tuple[str, str]] = field(default_factory=set)
+    """Command line and address of everything that accepts connections."""
+    datagrams: set[tuple[str, str]] = field(default_factory=set)
+    struck: list[str] = field(default_factory=list)
+    """Calls in which something was done, in that order."""
+    stopped_s: float = 0.0
+    continued_s: float = 0.0
+    measured: str = ""
+    """What `loadtest measure` said while the run was in progress."""
+    run: Results | None = None
+    printed: str = ""
+
+    @property
+    def results(self) -> Results:
+        assert self.run is not None
+        return self.run
+
+    def conversation(self) -> str:
+        """A call that is in progress, and in which nothing was done yet."""
+
+        def fresh(events: Iterable[Event]) -> bool:
+            started = next((event for event in events if isinstance(event, CallStarted)), None)
+            return started is not None and started.call_id not in self.struck and in_conversation(events)
+
+        call_id = self.live.wait_for_call(fresh, "a conversation")
+        self.struck.append(call_id)
+        return call_id
+
+    def look(self) -> None:
+        """Note the secrets in use, and the sockets of all processes of the run."""
+        for process in self.live.processes():
+            try:
+                environ, command = process.environ(), " ".join(process.cmdline())
+                self.secrets |= {environ[name].encode() for name in SECRET_VARIABLES if environ.get(name)}
+                if any(str(AGENTS) in " ".join(of.cmdline()) for of in (process, *process.parents())):
+                    continue  # what somebody else's agent listens on is their affair
+                for connection in process.net_connections("inet"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        self.listening.add((command, connection.laddr.ip))
+                    elif connection.type == socket.SOCK_DGRAM:
+                        self.datagrams.add((command, connection.laddr.ip))
+            except psutil.NoSuchProcess:
+                continue
+
+
+def delete_room(day: Day, call_id: str) -> None:
+    """As somebody with the server's keys does."""
+    environ = day.live.process_of("loadtest.run.callee_process").environ()
+    assert day.live.folder is not None
+    events = Results(day.live.folder, 0, "", "", ()).events(call_id)
+    (room,) = (event.room for event in events if isinstance(event, CallStarted))
+
+    async def delete() -> None:
+        keys = environ["LIVEKIT_API_KEY"], environ["LIVEKIT_API_SECRET"]
+        async with api.LiveKitAPI(environ["LIVEKIT_URL"], *keys) as client:
+            await client.room.delete_room(api.DeleteRoomRequest(room=room))
+
+    asyncio.run(delete())
+
+
+def betrayed(day: Day) -> None:
+    """By an agent that prints all that it knows. A room is deleted under a call; everything stands still in another."""
+    call_id = day.conversation()
+    day.look()
+    delete_room(day, call_id)
+    assert day.live.folder is not None
+    day.measured = loadtest("measure", str(day.live.folder.path)).stderr
+    day.conversation()
+    processes = day.live.processes()
+    for process in processes:
+        process.suspend()
+    day.stopped_s = time.monotonic()
+    time.sleep(4.0)  # the disturbance
+    day.continued_s = time.monotonic()
+    for process in processes:
+        process.resume()
+
+
+def full(day: Day) -> None:
+    """When one call has been recorded, and during another, no process of the run can add a byte to any file."""
+    day.conversation()
+    day.look()
+    day.live.wait_for_call(happened(HangUp), "the end of a call")
+    day.conversation()
+    for process in day.live.processes():
+        process.rlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def terminated(day: Day) -> None:
+    """By a job scheduler, which doesn't wait until everything is over."""
+    day.conversation()
+    day.look()
+    day.live.signal(signal.SIGTERM)
+    assert day.live.folder is not None
+    run_json = day.live.folder.run_json
+    day.live.wait_for(lambda: json.loads(run_json.read_text())["state"] != "running" or None, "the state of the end")
+    day.live.process.kill()
+
+
+def left_alone(day: Day) -> None:
+    """Its terminal is closed."""
+    day.conversation()
+    day.look()
+    assert day.output is not None
+    os.close(day.output)
+    day.output = None
+
+
+DAYS: dict[str, Callable[[Day], None]] = {
+    "betrayed": betrayed,
+    "full": full,
+    "terminated": terminated,
+    "left alone": left_alone,
+}
+SCENARIOS: dict[str, dict[str, Any]] = {
+    "betrayed": {"only": moody("betrays")},
+    "full": {"only": REFERENCE},
+    # Also a run whose agent has the wrong key: its endpoint refuses it.
+    "terminated": {"only": {**PLAIN, "env": {"GOOGLE_API_KEY": WRONG_KEY}}},
+    "left alone": {"only": moody("talks")},
+}
+Days = dict[str, Day]
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
+    """Nothing here depends on how quick the machine is, so all days are one."""
+    found: Days = {}
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        for what, arms in SCENARIOS.items():
+            file = scenario(
+                tmp_path_factory.mktemp(what.replace(" ", "-")),
+                arms,
+                lines=LINES,
+                blocks=6,
+                arrivals=[{"rate_per_minute": 10}],
+                callee={"greeting_limit_s": 3.0},
+            )
+            ours, its = pty.openpty() if what == "left alone" else os.pipe() if what == "full" else (None, None)
+            live = stack.enter_context(LiveRun(file, env={"CRM_TOKEN": OF_THE_USER}, output=its))
+            if its is not None:
+                os.close(its)
+            found[what] = Day(live, ours)
+        for _ in pool.map(lambda what: DAYS[what](found[what]), found):
+            pass
+        for what, day in found.items():
+            day.run = day.live.finish(linger_s=30.0 if what == "terminated" else 0.0)
+            if day.output is not None:
+                with os.fdopen(day.output) as printed:
+                    day.printed = printed.read()
+    return found
+
+
+@pytest.mark.parametrize("what", DAYS)
+def test_nothing_is_left_running(days: Days, what: str) -> None:
+    assert days[what].results.leftovers == ()
+
+
+# Secrets, sockets
+
+
+def contents(run: Results) -> dict[str, bytes]:
+    """Every file of the run, tables also as text, as their bytes are packed; and what was printed."""
+    files = {str(path): path.read_bytes() for path in run.folder.path.rglob("*") if path.is_file()}
+    tables = run.folder.path.rglob("*.parquet")
+    texts = {f"{path} as text": pl.read_parquet(path).write_json().encode() for path in tables}
+    return {**files, **texts, "stdout": run.stdout.encode(), "stderr": run.stderr.encode()}
+
+
+@pytest.mark.parametrize("what", DAYS)
+def test_no_secret_is_in_any_file(days: Days, what: str) -> None:
+    day = days[what]
+    assert len(day.secrets) >= 4, "the keys of LiveKit, of the endpoint, and the user's own"
+    assert OF_THE_USER.encode() in day.secrets
+    assert (WRONG_KEY.encode() in day.secrets) == (what == "terminated")
+    for name, data in {**contents(day.results), "terminal": day.printed.encode()}.items():
+        leaked = [secret for secret in day.secrets if secret in data]
+        assert not leaked, f"{name} holds {leaked}"
+        assert not JWT.search(data), f"{name} holds a token"
+
+
+def test_the_agent_that_prints_all_that_it_knows_is_still_heard(days: Days) -> None:
+    log = (days["betrayed"].results.folder.logs / "agent-moody.log").read_text()
+    for name in ("LIVEKIT_API_SECRET", "CRM_TOKEN"):
+        assert f"\n{name}=[redacted]\n" in log
+    assert "GET /rtc?access_token=[redacted]" in log
+    assert "nobody can work like this" in log
+
+
+def test_a_wrong_key_in_the_scenario_is_refused_by_the_endpoint_and_not_copied(days: Days) -> None:
+    run = days["terminated"].results
+    assert "GOOGLE_API_KEY: '[redacted]'" in run.folder.scenario.read_text()
+    refused = [json.loads(line) for line in (run.folder.truth / "warmup.jsonl").read_text().splitlines()]
+    assert "refused" in {line["type"] for line in refused}
+
+
+@pytest.mark.parametrize("what", DAYS)
+def test_nothing_listens_off_loopback(days: Days, what: str) -> None:
+    """Callees and the reference agent included: left to itself, libwebrtc listens on all interfaces for TCP."""
+    day = days[what]
+    assert day.listening, "the server, for one, listens"
+    assert {address for _, address in day.listening} <= {"127.0.0.1", "::1"}, day.listening
+    # UDP does not listen: such a socket takes what its ICE password proves to be from its peer. There are some.
+    assert day.datagrams
+
+
+# What was done
+
+
+def test_a_room_that_somebody_deletes_ends_its_call_and_no_other(days: Days) -> None:
+    run, call_id = days["betrayed"].results, days["betrayed"].struck[0]
+    call = run.calls()[call_id]
+    assert (call["outcome"], call["end_cause"]) == ("agent_left", "room_closed")
+    assert "room_deleted" in call["reason"] or "room_closed" in call["reason"]
+    assert run.folder.call(call_id).flac.exists()
+    assert [row["call_id"] for row in run.table("calls")] == run.plan()
+    assert not {"not_dialled", "aborted"} & set(run.outcomes().values()), "the run went on to its end"
+
+
+def test_a_run_in_progress_is_not_measured_by_others(days: Days) -> None:
+    assert "in use: its run is in progress" in days["betrayed"].measured
+
+
+def test_turns_over_which_everything_stood_still_are_invalid_and_no_others_for_that(days: Days) -> None:
+    day = days["betrayed"]
+    run, call_id = day.results, day.struck[1]
+    origin = run.run_json()["origin_monotonic_s"]
+    (sample,) = [row for row in run.table("health") if row["suspended_s"] is not None]
+    assert sample["process"] == "machine"
+    assert sample["suspended_s"] == pytest.approx(day.continued_s - day.stopped_s, abs=1.5)
+    suspended = {row["call_id"] for row in run.table("turns") if "suspended" in (row["invalid_reason"] or "")}
+    assert call_id in suspended
+    for other in suspended:
+        call = run.calls()[other]
+        assert call["answered_s"] <= day.continued_s - origin
+        assert call["ended_s"] >= day.stopped_s - origin - 1
+    assert any("had slept, or the run's processes been stopped" in warning for warning in run.summary()["warnings"])
+    assert run.exit_code == ExitCode.INVALID
+
+
+def test_runs_on_the_same_machine_name_each_other(days: Days) -> None:
+    ids = {what: day.results.folder.run_id for what, day in days.items()}
+    warned = " ".join(days["betrayed"].results.run_json()["warnings"])
+    assert all(f"Another run, {ids[what]}, was in progress" in warned for what in ("full", "left alone"))
+    assert f"Another run, {ids['betrayed']}," in " ".join(days["left alone"].results.summary()["warnings"])
+
+
+def test_a_full_disk_ends_the_run_with_one_error_and_what_was_recorded_can_be_measured(days: Days) -> None:
+    day = days["full"]
+    run = day.results
+    assert run.exit_code == ExitCode.TOOL_FAILED, day.printed
+    assert day.printed.count("loadtest: ") == 1, day.printed
+    assert "File too large" in day.printed
+    assert f"What was recorded is kept: measure it then with `loadtest measure {run.folder.path}`" in day.printed
+    assert "Traceback" not in day.printed
+    measured = loadtest("measure", str(run.folder.path))
+    assert measured.returncode == ExitCode.OK, measured.stderr
+    assert [row["call_id"] for row in run.table("calls")] == run.plan()
+    first, second = day.struck
+    assert run.outcomes()[first] == "completed"
+    assert any(row["latency_ms"] is not None for row in run.table("turns") if row["call_id"] == first)
+    assert run.outcomes()[second] in {"aborted", "tester_error"}
+    assert run.calls()[second]["greeting_s"] is not None, "what was recorded until then is kept"
+    assert run.folder.call(second).pcm.exists()
+
+
+def test_a_scheduler_that_does_not_wait_finds_how_the_run_ended_on_disk(days: Days) -> None:
+    day = days["terminated"]
+    run = day.results
+    assert run.run_json()["state"] == "interrupted"
+    measured = loadtest("measure", str(run.folder.path))
+    assert measured.returncode == ExitCode.OK, measured.stderr
+    assert run.outcomes()[day.struck[0]] == "aborted"
+    assert [row["call_id"] for row in run.table("calls")] == run.plan()
+
+
+def test_a_run_whose_terminal_is_closed_is_hung_up_and_measured(days: Days) -> None:
+    day = days["left alone"]
+    run = day.results
+    assert run.exit_code == ExitCode.INTERRUPTED
+    assert (run.run_json()["state"], run.summary()["state"]) == ("interrupted", "interrupted")
+    assert run.outcomes()[day.struck[0]] == "aborted"
+    assert run.folder.summary_md.exists()
