@@ -105,9 +105,9 @@ def _choices(file: Path, given: dict[str, Any], *, interactive: bool) -> Choices
     if given.get("agent") == "external":
         given.setdefault("livekit", "external")
         given.setdefault("endpoint", "google")
-    given.setdefault("name", _name_from(file))
     if interactive:
-        given = ask(given)
+        given = ask(given, name=_name_from(file))
+    given.setdefault("name", _name_from(file))
     if given.get("livekit") == "external":
         given["livekit_host"] = _foreign_host(os.environ.get("LIVEKIT_URL", ""))
     known = {each.name for each in dataclasses.fields(Choices)}
@@ -152,11 +152,10 @@ def _write(path: Path, text: str) -> None:
 def _say_what_next(file: Path, chosen: Choices) -> None:
     shown = shlex.quote(str(file))
     click.echo(f"{file} is written. What next:")
-    steps = [(f"loadtest validate {shown}", "whatever you change, says what is wrong with it")]
-    if chosen.livekit == "external":
-        steps.append((f"loadtest doctor {shown}", "does LiveKit answer, is the agent there?"))
-    steps += [
+    steps = [
+        (f"loadtest validate {shown}", "whatever you change, says what is wrong with it"),
         (f"loadtest plan {shown}", "every call, and how long it will take; dials nothing"),
+        (f"loadtest doctor {shown}", "is everything there that the run needs?"),
         (f"loadtest run {shown}", "dials, measures, reports"),
     ]
     width = max(len(command) for command, _ in steps)

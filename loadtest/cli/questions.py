@@ -10,8 +10,11 @@ import click
 __all__ = ["ask"]
 
 
-def ask(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The choices that were given and those that the user makes; a question that has one answer is not asked."""
+def ask(given: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """The choices that were given and those that the user makes; a question that has one answer is not asked.
+
+    name: the scenario's, unless the user says another.
+    """
     from loadtest.scenario.starter import shipped_models, shipped_scripts
 
     chosen = dict(given)
@@ -31,6 +34,8 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             chosen[key] = next(iter(options))
 
+    click.echo("A scenario says who is called, when, and what the callee does. Return takes what is in brackets.")
+    question("name", "Its name, which names its results folders, too", name)
     choice(
         "livekit",
         "Where is LiveKit?",

@@ -32,9 +32,13 @@ class PickupMix(Model):
     """Shares of what callees do; they must sum to 1."""
 
     answer: float = Field(default=1.0, ge=0, le=1)
+    """Picks up after ring_s."""
     no_answer: float = Field(default=0.0, ge=0, le=1)
+    """Lets it ring for ring_s."""
     busy: float = Field(default=0.0, ge=0, le=1)
+    """Is busy."""
     rejected: float = Field(default=0.0, ge=0, le=1)
+    """Rejects the call."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:

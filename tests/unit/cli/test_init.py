@@ -98,6 +98,7 @@ def test_without_options_or_terminal_it_asks_nothing() -> None:
     assert [line.split("  ")[1] for line in said.splitlines()[1:]] == [
         "loadtest validate loadtest.yaml",
         "loadtest plan loadtest.yaml",
+        "loadtest doctor loadtest.yaml",
         "loadtest run loadtest.yaml",
     ]
 
@@ -167,7 +168,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("terminal")
 def test_on_a_terminal_return_is_enough() -> None:
-    said = init(answers=[""] * 8).output
+    said = init(answers=[""] * 9).output
     assert len(build_plan(written())) == 24
     for explained in ("a LiveKit server is started", "a rehearsal", "A dozen", "A woman who books an appointment"):
         assert explained in said
@@ -175,7 +176,9 @@ def test_on_a_terminal_return_is_enough() -> None:
 
 @pytest.mark.usefixtures("terminal")
 def test_on_a_terminal_it_asks_what_the_answers_leave_open() -> None:
-    said = init("--calls", "4", answers=["external", "external", "theirs", "gemini-3.8-live", "2.5", "short"]).output
+    said = init(
+        "--calls", "4", answers=["", "external", "external", "theirs", "gemini-3.8-live", "2.5", "short"]
+    ).output
     scenario = written().scenario
     (arm,) = scenario.arms.values()
     assert (scenario.stack, scenario.blocks, scenario.script) == ("external", 4, "scripts/short.yaml")
@@ -186,9 +189,23 @@ def test_on_a_terminal_it_asks_what_the_answers_leave_open() -> None:
 
 @pytest.mark.usefixtures("terminal")
 def test_a_command_can_dial() -> None:
-    init(answers=["embedded", "command", "python a.py start", "out", "by_agent", "", "gemini-3.8-live", "", "", ""])
+    init(
+        answers=[
+            "calls",
+            "embedded",
+            "command",
+            "python a.py start",
+            "out",
+            "by_agent",
+            "",
+            "gemini-3.8-live",
+            "",
+            "",
+            "",
+        ]
+    )
     scenario = written().scenario
-    assert scenario.dial == "by_agent"
+    assert (scenario.name, scenario.dial) == ("calls", "by_agent")
     assert [arm.agent.command for arm in scenario.arms.values()] == [("python", "a.py", "start")]
 
 
