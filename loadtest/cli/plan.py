@@ -29,7 +29,7 @@ Examples:
 \b
 The same scenario and seed give the same plan on every machine. What is expected of it is an estimate.
 """
-COLUMNS = ("slot", "block", "arm", "due", "ring", "pickup", "patience")
+COLUMNS = ("slot", "block", "arm", "due", "ring", "pickup", "patience", "variables")
 
 
 @click.command(epilog=EPILOG)
@@ -88,6 +88,7 @@ def _rows(calls: Sequence[PlannedCall]) -> list[tuple[str, ...]]:
             f"{call.ring_s:.1f} s",
             call.pickup.value,
             f"{call.patience_s:.1f} s",
+            ", ".join(f"{name}={value}" for name, value in call.variables.items()),
         )
         for call in calls
     ]
@@ -96,22 +97,23 @@ def _rows(calls: Sequence[PlannedCall]) -> list[tuple[str, ...]]:
 def _show_calls(calls: Sequence[PlannedCall]) -> None:
     import sys
 
-    rows = _rows(calls)
-    text = {COLUMNS.index("arm"), COLUMNS.index("pickup")}
+    shown = len(COLUMNS) if any(call.variables for call in calls) else COLUMNS.index("variables")
+    columns, rows = COLUMNS[:shown], [row[:shown] for row in _rows(calls)]
+    text = {COLUMNS.index(name) for name in ("arm", "pickup", "variables")}
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
 
         table = Table(box=SIMPLE_HEAD)
-        for i, column in enumerate(COLUMNS):
+        for i, column in enumerate(columns):
             table.add_column(column, justify="left" if i in text else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         Console().print(table)
         return
-    widths = [max(len(cell) for cell in column) for column in zip(COLUMNS, *rows, strict=True)]
-    for row in (COLUMNS, *rows):
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
         cells = [c.ljust(w) if i in text else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         click.echo("  ".join(cells).rstrip())
     click.echo()

@@ -61,6 +61,15 @@ def test_validate_json() -> None:
     assert set(fine["files"][0]["hashes"]) == {"scenario", "margins", "audio", "profiles"}
 
 
+def test_plan_shows_what_was_drawn_for_a_scripts_variables() -> None:
+    args = ["scenarios/smoke.yaml", "--set", "script=scripts/ivr.yaml"]
+    first, *rows = CliRunner().invoke(plan, args, standalone_mode=False).stdout.splitlines()[:5]
+    assert first.split()[-1] == "variables"
+    drawn = [row.split()[-1] for row in rows]
+    assert all(value in {"parcel=4711", "parcel=4712", "parcel=4713"} for value in drawn)
+    assert (drawn[0], drawn[2]) == (drawn[1], drawn[3])  # the same for both arms
+
+
 def test_plan_shows_every_call_and_the_outlook() -> None:
     args = ["scenarios/peak.yaml", "--set", "blocks=150", "--set", "cap=auto"]
     result = CliRunner().invoke(plan, args, standalone_mode=False)
