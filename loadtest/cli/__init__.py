@@ -29,6 +29,7 @@ COMMANDS = {
     "example": ("loadtest.cli.example:example", "Print a scenario that comes with loadtest."),
     "validate": ("loadtest.cli.validate:validate", "Check a scenario and all that it names."),
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
+    "doctor": ("loadtest.cli.doctor:doctor", "Look at all that a run needs, and say how to mend it."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
     "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),

@@ -150,7 +150,7 @@ async def _agents(calls: ProbeCalls, loaded: LoadedScenario, at_once: int, say: 
     say(f"Calling the agent of {', '.join(arms)}.")
     more = at_once > min(len(arms), ALONE)
     found = []
-    seen = {one.arm: one for one in await calls.one_each(last=not more)}
+    seen = {one.arm: one for one in await calls.one_each()}
     for name, arm in arms.items():
         taken = None
         if seen[name].joined_s is None and not arm.agent.reference:

@@ -94,6 +94,8 @@ class CalleeProcess:
                 call.agent_signals(command["identity"], connected=command["connected"])
             case "transferred" if (call := self._calls.get(command["call_id"])) is not None:
                 call.transferred(command["to"])
+            case "hang_up_one" if (call := self._calls.get(command["call_id"])) is not None:
+                call.hang_up(command["reason"])
             case "hang_up":
                 self._hanging_up = command["reason"]
                 for call in list(self._calls.values()):

@@ -20,7 +20,7 @@ __all__ = ["CLOUD_ACKNOWLEDGEMENT", "CLOUD_CALLS", "check_environment", "check_h
 
 CLOUD_ACKNOWLEDGEMENT = "livekit-cloud-acceptable-use"
 CLOUD_CALLS = 50
-"""Most calls at the same time on LiveKit Cloud, whatever is acknowledged; LiveKit's own load tester stops there, too."""
+"""Most calls at the same time on LiveKit Cloud, whatever is acknowledged; LiveKit's own tester stops there, too."""
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 _LIVEKIT_SCHEMES = {"ws", "wss", "http", "https"}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from loadtest.errors import StackError
 from loadtest.stack.install import find_server
+from tests.e2e.theirs import theirs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,3 +18,10 @@ def livekit_server() -> None:
         find_server()
     except StackError as error:
         pytest.fail(f"end-to-end tests need livekit-server: {error}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def their_livekit(livekit_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment that names a LiveKit server which is not a run's, at which the agent `theirs` is registered."""
+    with theirs(tmp_path_factory.mktemp("theirs")) as environ:
+        yield environ

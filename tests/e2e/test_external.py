@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtest.errors import StackError
+from loadtest.record.events import ProbeMessage
 from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.services import ArmSpec, Services, ServicesSpec
 from tests.e2e.harness import AGENTS, LiveRun, Results, loadtest, profile, scenario
-from tests.e2e.theirs import their_livekit
+from tests.e2e.theirs import LOST
 
-LOST = {"fault": "F1", "at_turn": 1}  # the reply to the first line
 ARMS: dict[str, dict[str, Any]] = {
     "theirs": {"model": "gemini-3.8-live", "agent": {"external": True, "name": "theirs"}},
     "reference": {"model": "gemini-3.8-live", "endpoint": profile("gemini-3.8-live", LOST)},
@@ -25,13 +24,7 @@ PROBED = {"audible", "close_id", "connection_id", "resumed_over_callee", "socket
 
 
 @pytest.fixture(scope="module")
-def livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with their_livekit(tmp_path_factory.mktemp("theirs"), LOST) as environ:
-        yield environ
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, livekit: dict[str, str]) -> Results:
+def run(tmp_path_factory: pytest.TempPathFactory, their_livekit: dict[str, str]) -> Results:
     file = scenario(
         tmp_path_factory.mktemp("external"),
         ARMS,
@@ -39,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, livekit: dict[str, str]) -> Re
         lines=("yes-please", "how-much"),
         callee={"patience_s": 2.0},
     )
-    with LiveRun(file, env=livekit) as live:
+    with LiveRun(file, env=their_livekit) as live:
         return live.finish()
 
 
@@ -94,9 +87,15 @@ def test_only_what_the_run_needs_is_started_and_nothing_is_left(run: Results) ->
     assert run.run_json()["stack"] == "external"
 
 
-def test_no_key_of_the_server_is_in_any_file(run: Results, livekit: dict[str, str]) -> None:
+def test_a_probe_tells_how_its_worker_was_started(run: Results) -> None:
+    (call_id,) = (row["call_id"] for row in of(run, "calls", "reference"))
+    messages = [event.message for event in run.events(call_id) if isinstance(event, ProbeMessage)]
+    assert [message["mode"] for message in messages if message["type"] == "hello"] == ["start"]
+
+
+def test_no_key_of_the_server_is_in_any_file(run: Results, their_livekit: dict[str, str]) -> None:
     for file in run.folder.path.rglob("*"):
-        assert file.is_dir() or livekit["LIVEKIT_API_SECRET"].encode() not in file.read_bytes()
+        assert file.is_dir() or their_livekit["LIVEKIT_API_SECRET"].encode() not in file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -107,20 +106,22 @@ def test_no_key_of_the_server_is_in_any_file(run: Results, livekit: dict[str, st
     ],
 )
 def test_a_server_that_cannot_be_used_is_noticed_before_anything_is_started(
-    tmp_path: Path, livekit: dict[str, str], changes: dict[str, str], code: int, said: str
+    tmp_path: Path, their_livekit: dict[str, str], changes: dict[str, str], code: int, said: str
 ) -> None:
     file = scenario(tmp_path, ARMS, stack="external")
-    run = loadtest("run", str(file), "--results", str(tmp_path / "results"), env=livekit | changes)
+    run = loadtest("run", str(file), "--results", str(tmp_path / "results"), env=their_livekit | changes)
     assert run.returncode == code
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "results").exists()
 
 
-def test_an_agent_that_is_not_registered_ends_the_run_at_its_warm_up(tmp_path: Path, livekit: dict[str, str]) -> None:
+def test_an_agent_that_is_not_registered_ends_the_run_at_its_warm_up(
+    tmp_path: Path, their_livekit: dict[str, str]
+) -> None:
     nobody = {"model": "gemini-3.8-live", "agent": {"external": True, "name": "nobody"}}
     file = scenario(tmp_path, {"only": nobody}, stack="external", callee={"agent_join_limit_s": 1.0})
-    with LiveRun(file, env=livekit) as live:
+    with LiveRun(file, env=their_livekit) as live:
         run = live.finish()
     assert run.exit_code == 1
     assert "warm-up call of arm only: agent_no_show" in run.stderr
@@ -129,19 +130,19 @@ def test_an_agent_that_is_not_registered_ends_the_run_at_its_warm_up(tmp_path: P
     assert run.leftovers == ()
 
 
-async def test_a_command_that_registers_under_another_name(tmp_path: Path, livekit: dict[str, str]) -> None:
+async def test_a_command_that_registers_under_another_name(tmp_path: Path, their_livekit: dict[str, str]) -> None:
     """At the user's own server only the worker's log tells; `theirs` has registered in the same way."""
     mistaken = ArmSpec(
         name="only",
         api="gemini",
         agent_name="mine",
-        command=(sys.executable, str(AGENTS / "plain_agent.py"), "start"),
+        command=(sys.executable, str(AGENTS / "moody_agent.py"), "start"),
         env={"LIVEKIT_AGENT_NAME": "yours"},
         profile=None,
         base_url="https://127.0.0.1:9",
         ca_file=None,
     )
-    access = LiveKitAccess.from_environ(livekit)
+    access = LiveKitAccess.from_environ(their_livekit)
     spec = ServicesSpec((mistaken,), access, tmp_path / "logs", tmp_path / "truth", tmp_path / "probe", seed=1)
     with pytest.raises(StackError, match="registered with LiveKit as 'yours', not under the name 'mine'"):
         async with Services(spec):

@@ -1,7 +1,7 @@
 """What users have: a LiveKit server of their own, with a plain agent registered at it whose model is somewhere else.
 
-python -m tests.e2e.theirs FOLDER FAULTS     runs until its stdin ends. Prints one JSON object: the server's address and
-keys, as environment. FAULTS: JSON list, of the endpoint that the agent `theirs` is set up with.
+python -m tests.e2e.theirs FOLDER     runs until its stdin ends. Prints one JSON object: the server's address and keys,
+as environment.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from loadtest.stack.install import find_server
 from loadtest.stack.server import start_livekit_server
 from loadtest.stack.services import ArmSpec, Services, ServicesSpec
 from tests.e2e.harness import AGENTS, REPOSITORY, profile
 
+LOST = {"fault": "F1", "at_turn": 1}
+"""What befalls the agent `theirs`: the reply to the first line of a call is lost."""
+
 
 @contextmanager
-def their_livekit(folder: Path, *faults: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def theirs(folder: Path) -> Iterator[dict[str, str]]:
     """The environment that names a LiveKit server at which the plain agent `theirs` is registered."""
-    command = [sys.executable, "-m", "tests.e2e.theirs", str(folder), json.dumps(faults)]
+    command = [sys.executable, "-m", "tests.e2e.theirs", str(folder)]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -37,7 +39,7 @@ def their_livekit(folder: Path, *faults: Mapping[str, Any]) -> Iterator[dict[str
             process.stdin.close()
 
 
-async def serve(folder: Path, faults: list[dict[str, Any]]) -> None:
+async def serve(folder: Path) -> None:
     server = await start_livekit_server(find_server().path, folder / "livekit-server.log")
     agent = ArmSpec(
         name="theirs",
@@ -45,7 +47,7 @@ async def serve(folder: Path, faults: list[dict[str, Any]]) -> None:
         agent_name="theirs",
         command=(sys.executable, str(AGENTS / "plain_agent.py"), "start"),
         env={},
-        profile=profile("gemini-3.8-live", *faults),
+        profile=profile("gemini-3.8-live", LOST),
         base_url=None,
         ca_file=None,
     )
@@ -61,4 +63,4 @@ async def serve(folder: Path, faults: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), json.loads(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1])))

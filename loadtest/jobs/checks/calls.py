@@ -48,8 +48,6 @@ class ProbeCalls:
         self._fleet = Fleet(self, folder.logs)
         self._switchboard = Switchboard(self._fleet) if loaded.scenario.dial == "by_agent" else None
         self._stack = RunStack(loaded, folder, self._switchboard)
-        self._unheard: set[str] = set()
-        self._all_heard = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._folder.logs.mkdir(parents=True, exist_ok=True)
@@ -78,29 +76,23 @@ class ProbeCalls:
         """The server that the callees use."""
         return LiveKitAccess.from_environ(self._stack.callee_env())
 
-    async def one_each(self, *, last: bool) -> list[Seen]:
-        """A call to the agent of each arm, two at a time. last: no other calls follow."""
+    async def one_each(self) -> list[Seen]:
+        """A call to the agent of each arm, two at a time."""
         found = []
         for start in range(0, len(self._calls), ALONE):
-            pair = self._calls[start : start + ALONE]
-            found += await self._place(pair, last=last and start + ALONE >= len(self._calls))
+            found += await self._place(self._calls[start : start + ALONE])
         return found
 
     async def at_once(self, number: int) -> list[Seen]:
-        """So many calls at the same time, the arms in turn; none can follow."""
+        """So many calls at the same time, the arms in turn."""
         turns = [self._calls[i % len(self._calls)] for i in range(number)]
-        return await self._place([replace(call, call_id=f"at-once-{i}") for i, call in enumerate(turns)], last=True)
+        return await self._place([replace(call, call_id=f"at-once-{i}") for i, call in enumerate(turns)])
 
-    async def _place(self, calls: Sequence[PlannedCall], *, last: bool) -> list[Seen]:
-        """Dial, and wait for the end of the calls; of the last ones only until every agent has been heard."""
-        self._unheard = {call.call_id for call in calls}
-        self._all_heard.clear()
+    async def _place(self, calls: Sequence[PlannedCall]) -> list[Seen]:
+        """Dial, and wait for the end of the calls: each is hung up when its agent has been heard."""
         specs = [call_spec(call, self._loaded.scenario, self._stack, self._folder, warmup=True) for call in calls]
         for spec in specs:
             self._fleet.place(spec, self._folder.warmup(spec.call.call_id), time.monotonic())
-        if last:
-            await self._all_heard.wait()
-            self._fleet.hang_up_all("seen")
         await self._fleet.released()
         with contextlib.suppress(TimeoutError):  # what a probe's file adds can be done without
             await asyncio.wait_for(self._fleet.finished(), FINISH_LIMIT_S)
@@ -121,12 +113,11 @@ class ProbeCalls:
         if self._switchboard is not None:
             self._switchboard.call_event(call, event)
         if isinstance(event, Heard) and event.speaking:
-            self._done(call)
+            self._fleet.tell(call, {"command": "hang_up_one", "reason": "seen"})
 
     def call_released(self, call: CallSpec, outcome: Outcome) -> None:
         if self._switchboard is not None:
             self._switchboard.call_released(call)
-        self._done(call)
 
     def process_lagged(self, process: str, lag_ms: float) -> None:
         """Of no interest: nothing is timed."""
@@ -139,8 +130,3 @@ class ProbeCalls:
 
     def unwritable(self, message: str) -> None:
         """The record breaks off, which is seen."""
-
-    def _done(self, call: CallSpec) -> None:
-        self._unheard.discard(call.call.call_id)
-        if not self._unheard:
-            self._all_heard.set()

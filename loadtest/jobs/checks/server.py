@@ -55,7 +55,9 @@ def credentials(answer: Answer) -> Finding:
 def clock(answer: Answer) -> Finding:
     """Our clock against the server's. Tokens hold for a time, so each side must know what time it is."""
     if answer.ahead_s is None:
-        return Finding("clock", State.UNKNOWN, "the server does not say what time it has")
+        return Finding(
+            "clock", State.UNKNOWN, "the server does not say what time it has", "Compare its clock with this machine's."
+        )
     known_to_s = 0.5 + answer.took_s / 2
     where = "ahead of" if answer.ahead_s > 0 else "behind"
     found = f"{abs(answer.ahead_s):.1f} s {where} the server's, known to {known_to_s:.1f} s"

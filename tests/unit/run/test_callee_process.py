@@ -134,6 +134,30 @@ async def test_a_hang_up_that_overtakes_its_call_ends_it(
     assert hung_up == ["interrupted"]
 
 
+async def test_one_call_can_be_hung_up_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enough = asyncio.Event()
+
+    class Slow(Room):
+        async def create(self, *, empty_limit_s: float) -> None:
+            await enough.wait()
+            await super().create(empty_limit_s=empty_limit_s)
+
+    hung_up: list[str] = []
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Slow)
+    monkeypatch.setattr("loadtest.call.dial.Call.hang_up", lambda _, reason: hung_up.append(reason))
+    process = begin(tmp_path / "call", tmp_path)
+    await asyncio.sleep(0)  # its task begins
+    process.obey({"command": "hang_up_one", "call_id": "9999-other", "reason": "seen"})
+    assert hung_up == []
+    process.obey({"command": "hang_up_one", "call_id": "0000-ga", "reason": "seen"})
+    assert hung_up == ["seen"]
+    enough.set()
+    await asyncio.gather(*process._tasks)
+    assert process._hanging_up is None
+
+
 def test_a_scenario_that_was_edited_since_the_plan_is_refused(tmp_path: Path) -> None:
     other = {**load_scenario(SMOKE).hashes, "audio": "0" * 64}
     with pytest.raises(ScenarioError, match="changed since the run was planned"):

@@ -102,9 +102,10 @@ def examples(page: str) -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "text", [t for page in ("README.md", "docs/scenario.md") for t in examples(page) if "arms:" in t]
-)
+PAGES = ("README.md", "docs/scenario.md", "docs/your-agent.md")
+
+
+@pytest.mark.parametrize("text", [t for page in PAGES for t in examples(page) if "arms:" in t])
 def test_example_loads(text: str, tmp_path: Path) -> None:
     for folder in ("scripts", "audio", "endpoints"):
         (tmp_path / folder).symlink_to(ROOT / "scenarios" / folder)
@@ -114,6 +115,12 @@ def test_example_loads(text: str, tmp_path: Path) -> None:
         text = rest + text
     (tmp_path / "example.yaml").write_text(text)
     assert list(host_problems(load_scenario(tmp_path / "example.yaml"))) == []
+
+
+def test_every_example_of_an_agent_of_ones_own_is_a_whole_scenario() -> None:
+    found = examples("docs/your-agent.md")
+    assert len(found) == 3
+    assert all("version: 1" in text for text in found)
 
 
 def test_example_profile_is_one() -> None:
