@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -24,7 +26,10 @@ import pytest
 from livekit import api
 
 from loadtest.errors import ExitCode
-from loadtest.record.events import CallStarted, Event, HangUp, LineEnded
+from loadtest.record.events import CallStarted, Ended, Event, HangUp, LineEnded, Outcome
+from loadtest.stack.install import find_server
+from loadtest.stack.ports import free_port
+from loadtest.stack.server import _config as server_config
 from tests.e2e.harness import AGENTS, LiveRun, Results, happened, loadtest, moody, profile, scenario
 
 LINES = ("yes-please", "how-much", "who-is-calling")
@@ -157,11 +162,62 @@ def left_alone(day: Day) -> None:
     day.output = None
 
 
+class OwnServer:
+    """A LiveKit server that is not the run's: it can go and come back, at the same port and with the same keys."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.keys = ("APIofTheUser", "5ecret-of-the-user-0123456789abcdef")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def environ(self) -> dict[str, str]:
+        key, secret = self.keys
+        return {
+            "LIVEKIT_URL": f"ws://127.0.0.1:{self.port}",
+            "LIVEKIT_API_KEY": key,
+            "LIVEKIT_API_SECRET": secret,
+        }
+
+    def start(self) -> None:
+        config = server_config(self.port, free_port(socket.SOCK_DGRAM))
+        self._process = subprocess.Popen(
+            [str(find_server().path)],
+            env={"LIVEKIT_CONFIG": json.dumps(config), "LIVEKIT_KEYS": ": ".join(self.keys)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+SERVER = OwnServer()
+
+
+def restarted(day: Day) -> None:
+    """Their LiveKit server goes during a call, and comes back when another could not be dialled."""
+    day.conversation()
+    day.look()
+    SERVER.stop()
+    failed = day.live.wait_for_call(happened(Ended, outcome=Outcome.DIAL_ERROR), "a call that could not be dialled")
+    day.struck.append(failed)
+    SERVER.start()
+
+
 DAYS: dict[str, Callable[[Day], None]] = {
     "betrayed": betrayed,
     "full": full,
     "terminated": terminated,
     "left alone": left_alone,
+    "restarted": restarted,
 }
 SCENARIOS: dict[str, dict[str, Any]] = {
     "betrayed": {"only": moody("betrays")},
@@ -169,6 +225,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     # Also a run whose agent has the wrong key: its endpoint refuses it.
     "terminated": {"only": {**PLAIN, "env": {"GOOGLE_API_KEY": WRONG_KEY}}},
     "left alone": {"only": moody("talks")},
+    "restarted": {"only": moody("talks")},
 }
 Days = dict[str, Day]
 
@@ -177,18 +234,22 @@ Days = dict[str, Day]
 def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     """Nothing here depends on how quick the machine is, so all days are one."""
     found: Days = {}
-    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(len(DAYS)) as pool:
+        stack.callback(SERVER.stop)
+        SERVER.start()
         for what, arms in SCENARIOS.items():
             file = scenario(
                 tmp_path_factory.mktemp(what.replace(" ", "-")),
                 arms,
                 lines=LINES,
-                blocks=6,
+                blocks=8 if what == "restarted" else 6,
+                stack="external" if what == "restarted" else "embedded",
                 arrivals=[{"rate_per_minute": 10}],
                 callee={"greeting_limit_s": 3.0},
             )
+            environ = {"CRM_TOKEN": OF_THE_USER, **(SERVER.environ() if what == "restarted" else {})}
             ours, its = pty.openpty() if what == "left alone" else os.pipe() if what == "full" else (None, None)
-            live = stack.enter_context(LiveRun(file, env={"CRM_TOKEN": OF_THE_USER}, output=its))
+            live = stack.enter_context(LiveRun(file, env=environ, output=its))
             if its is not None:
                 os.close(its)
             found[what] = Day(live, ours)
@@ -323,6 +384,23 @@ def test_a_scheduler_that_does_not_wait_finds_how_the_run_ended_on_disk(days: Da
     assert measured.returncode == ExitCode.OK, measured.stderr
     assert run.outcomes()[day.struck[0]] == "aborted"
     assert [row["call_id"] for row in run.table("calls")] == run.plan()
+
+
+def test_a_server_that_restarts_costs_the_calls_meanwhile_and_not_the_run(days: Days) -> None:
+    day = days["restarted"]
+    run = day.results
+    in_progress, undialled = day.struck
+    assert run.run_json()["state"] == "complete"
+    outcomes = run.outcomes()
+    assert list(outcomes) == run.plan()
+    assert (outcomes[in_progress], run.calls()[in_progress]["end_cause"]) in {
+        ("aborted", "room_closed"),
+        ("agent_left", "room_closed"),
+        ("agent_left", "agent_hangup"),
+    }
+    assert outcomes[undialled] == "dial_error"
+    assert "could not" in run.calls()[undialled]["reason"]
+    assert list(outcomes.values())[-1] == "completed", outcomes
 
 
 def test_a_run_whose_terminal_is_closed_is_hung_up_and_measured(days: Days) -> None:
