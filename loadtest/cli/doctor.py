@@ -38,6 +38,7 @@ Exits with 2 if something must be mended before a run can work, else with 0.
     multiple=True,
     help="Override a value of the scenario, as `loadtest run` does. Repeatable.",
 )
+@click.option("--live", is_flag=True, help="Look at what the scenario needs against Google's endpoints.")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -46,7 +47,7 @@ Exits with 2 if something must be mended before a run can work, else with 0.
     help="Where runs would be kept: is there room?",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on standard output.")
-def doctor(scenario: Path | None, overrides: tuple[str, ...], results: Path, as_json: bool) -> ExitCode:
+def doctor(scenario: Path | None, overrides: tuple[str, ...], live: bool, results: Path, as_json: bool) -> ExitCode:
     """Look at this machine and, with a scenario FILE, at all that it needs; say how to mend what is wrong.
 
     Without FILE the LiveKit server of LIVEKIT_URL is looked at, too, if its keys are set. With FILE what it starts is
@@ -56,9 +57,11 @@ def doctor(scenario: Path | None, overrides: tuple[str, ...], results: Path, as_
     from loadtest.jobs.checks.finding import State
     from loadtest.jobs.doctor import examine
 
-    if overrides and scenario is None:
-        raise click.UsageError("--set goes with a scenario FILE")
-    findings = examine(scenario, overrides=overrides, results=results, say=lambda text: click.echo(text, err=True))
+    if (overrides or live) and scenario is None:
+        raise click.UsageError("--set and --live go with a scenario FILE")
+    findings = examine(
+        scenario, overrides=overrides, live=live, results=results, say=lambda text: click.echo(text, err=True)
+    )
     fine = not any(finding.state is State.FAILED for finding in findings)
     if as_json:
         click.echo(json.dumps({"ok": fine, "findings": [asdict(finding) for finding in findings]}, indent=2))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from loadtest.errors import ScenarioError, StackError
@@ -43,11 +44,12 @@ MOST_AT_ONCE = 10
 
 
 def examine(
-    scenario: Path | None, *, overrides: Sequence[str], results: Path, say: Callable[[str], None]
+    scenario: Path | None, *, overrides: Sequence[str], live: bool, results: Path, say: Callable[[str], None]
 ) -> list[Finding]:
     """Look at this machine and, if one is given, at what a scenario needs; without one at the server of LIVEKIT_URL.
 
-    say: told of each look that takes a while. Raises ScenarioError if the scenario cannot be loaded.
+    live: look at what it needs against Google's endpoints. say: told of each look that takes a while. Raises
+    ScenarioError if the scenario cannot be loaded.
     """
     cores = host()["cores"]
     if scenario is None:
@@ -60,9 +62,9 @@ def examine(
             check_keys(os.environ),
         ]
         if all(os.environ.get(name) for name in LIVEKIT_VARIABLES):
-            found += asyncio.run(_server(LiveKitAccess.from_environ(os.environ), say))
+            found += _run(_server(LiveKitAccess.from_environ(os.environ), say))
         return found
-    loaded = load_scenario(scenario, overrides)
+    loaded = load_scenario(scenario, overrides, live=live)
     plan = build_plan(loaded)
     expected = outlook(loaded, plan, resolve_cap(loaded.scenario, cores))
     talk_s = expected.call_s * len(plan)
@@ -77,7 +79,23 @@ def examine(
     ]
     if any(one.state is State.FAILED for one in found):
         return [*found, _not_looked_at("agents", "what failed above comes first")]
-    return found + asyncio.run(_stack(loaded, plan, expected, cores, say))
+    return found + _run(_stack(loaded, plan, expected, cores, say))
+
+
+def _run(work: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
+    """To its end; asked to stop, by whomever, take down what was started before."""
+
+    async def until_stopped() -> list[Finding]:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(until_stopped())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _permissions(loaded: LoadedScenario) -> list[Finding]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import psutil
 import pytest
+from livekit import api
 
+from loadtest.stack.access import LiveKitAccess
 from tests.e2e.harness import AGENTS, loadtest, profile, scenario
 
 THEIRS = {"model": "gemini-3.8-live", "agent": {"external": True, "name": "theirs"}}
@@ -62,7 +64,7 @@ def test_the_embedded_stack_with_a_worker_in_dev_mode(tmp_path: Path) -> None:
     assert "`start`" in visit.findings["worker of mine"]["remedy"]
 
 
-def test_a_server_and_an_agent_of_the_users_own(tmp_path: Path, their_livekit: dict[str, str]) -> None:
+async def test_a_server_and_an_agent_of_the_users_own(tmp_path: Path, their_livekit: dict[str, str]) -> None:
     visit = doctor(tmp_path, {"mine": THEIRS}, their_livekit, stack="external", blocks=3)
     assert visit.exit_code == 0, visit.said
     names = ("TCP", "HTTP", "keys of LiveKit", "clock", "websocket", "media", "services", "agent of mine")
@@ -71,6 +73,13 @@ def test_a_server_and_an_agent_of_the_users_own(tmp_path: Path, their_livekit: d
     assert visit.states("worker of mine") == {"worker of mine": "not known"}
     assert visit.findings["calls at once"]["found"].startswith("3 of 3 agents joined")
     assert their_livekit["LIVEKIT_API_SECRET"] not in visit.said
+    assert await rooms(their_livekit) == []
+
+
+async def rooms(environ: dict[str, str]) -> list[str]:
+    access = LiveKitAccess.from_environ(environ)
+    async with api.LiveKitAPI(access.url, access.api_key, access.api_secret) as client:
+        return [room.name for room in (await client.room.list_rooms(api.ListRoomsRequest())).rooms]
 
 
 @pytest.mark.parametrize(
