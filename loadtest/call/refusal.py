@@ -1,4 +1,4 @@
-"""What to say of a server that refuses our token: tokens are made from keys and the wall clock, and either can be wrong."""
+"""What to say of a server that refuses our token: it is made from keys and the wall clock, and either can be wrong."""
 
 from __future__ import annotations
 

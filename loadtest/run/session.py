@@ -225,6 +225,7 @@ class RunSession:
                 self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
                 await self._until_stopped(self._all_calls(clock))
                 if self._ending and self._stop is not StopRequest.AT_ONCE:
+                    self._keep_state(RunState.INTERRUPTED if self._stop else RunState.ABORTED)
                     await self._hang_up()
             finally:
                 for task in aside:
@@ -315,7 +316,7 @@ class RunSession:
             self._write_error(error)
 
     def _keep_state(self, state: RunState) -> None:
-        """Write how the run ends: first before it winds down, as whoever asked for its end may not wait for that."""
+        """Write how the run ends: first before it hangs up, as whoever asked for its end may not wait for that."""
         if self._cannot_write is not None and state is RunState.COMPLETE:
             state = RunState.ABORTED
         self._info = replace(

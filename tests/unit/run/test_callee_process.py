@@ -109,6 +109,21 @@ async def test_a_call_whose_disk_was_full_for_a_moment_keeps_its_beginning(
     assert [event.type for event in read_events(tmp_path / "call" / "events.jsonl").events] == ["call_started"]
 
 
+async def test_a_recording_that_cannot_be_compressed_is_kept_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(pcm: Path, flac: Path) -> None:
+        raise RecordError(f"{flac}: could not be compressed", remedy="Free some.")
+
+    (tmp_path / "call").mkdir()
+    (tmp_path / "call" / "audio.pcm").write_bytes(b"1234")
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Room)
+    monkeypatch.setattr("loadtest.call.dial.write_flac_from_pcm", full)
+    reports, _ = await place(tmp_path / "call", tmp_path, capsys)
+    assert [report["report"] for report in reports] == ["released", "unwritable", "finished"]
+    assert (tmp_path / "call" / "audio.pcm").read_bytes() == b"1234"
+
+
 async def test_what_nobody_foresaw_ends_one_call_and_not_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

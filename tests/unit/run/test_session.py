@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from loadtest.call.spec import CallSpec
-from loadtest.errors import EndedEarlyError, StackError
+from loadtest.errors import EndedEarlyError, RecordError, StackError
 from loadtest.plan.build import build_plan
 from loadtest.record.events import ProbeMessage
 from loadtest.record.layout import RunFolder
@@ -233,3 +233,50 @@ async def test_what_the_probes_told_last_in_the_warm_up_decides_whether_a_run_is
         await live._warm_up()
         assert live._info.kind is RunKind.LIVE
         assert {arm["endpoint_label"] for arm in live._info.arms.values()} == {"Google"}
+
+
+async def test_a_folder_that_cannot_be_written_ends_the_run_with_the_first_error(session: RunSession) -> None:
+    async def dial() -> None:
+        session.unwritable("0000-ga/audio.pcm: no space left on device")
+        session.unwritable("0001-ga/audio.pcm: no space left on device")
+        await asyncio.Event().wait()
+
+    with pytest.raises(RecordError, match="0000-ga/audio.pcm: no space left") as raised:
+        await session._until_stopped(dial(), watch_stack=False)
+    assert "Make room" in raised.value.remedy
+    session._keep_state(RunState.COMPLETE)
+    assert RunInfo.read(session._folder).state is RunState.ABORTED
+
+
+async def test_samples_that_cannot_be_written_end_the_run_too(session: RunSession) -> None:
+    async def sample() -> None:
+        raise RecordError("health.jsonl: no space left on device", remedy="Make room.")
+
+    async def dial() -> None:
+        task = asyncio.create_task(sample())
+        task.add_done_callback(session._aside_ended)
+        await asyncio.Event().wait()
+
+    with pytest.raises(RecordError, match=r"health\.jsonl"):
+        await session._until_stopped(dial(), watch_stack=False)
+
+
+async def test_how_the_run_ended_is_on_disk_before_it_winds_down(session: RunSession) -> None:
+    """Whoever asked for its end may not wait for that."""
+    fleet = StuckFleet()
+    with_parts(session, fleet, Stack())
+    session._stack.what_starts = lambda: ""  # type: ignore[method-assign]
+    session._stack.start = asyncio.Event().wait  # type: ignore[method-assign, assignment]
+    session.stop()
+    run = asyncio.create_task(session.run())
+    await fleet.waited_for.wait()
+    assert RunInfo.read(session._folder).state is RunState.INTERRUPTED
+    session.stop()
+    await run
+
+
+def test_a_callee_process_that_died_is_named(session: RunSession) -> None:
+    session.process_died("callee-0", "callee-0 died (exit code 137)")
+    assert session._info.warnings == (
+        "Callee-0 died (exit code 137); the calls that it was in are errors of the tester.",
+    )
