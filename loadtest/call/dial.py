@@ -10,7 +10,7 @@ from pathlib import Path
 
 from livekit import api, rtc
 
-from loadtest.audio.wav import write_flac_from_pcm
+from loadtest.call.afterwards import compress_recording, merge_probe_file
 from loadtest.call.agent_dial import AgentDial
 from loadtest.call.callee import Habits
 from loadtest.call.conversation import Conversation
@@ -51,8 +51,6 @@ __all__ = ["Call", "CallSurroundings"]
 
 EMPTY_LIMIT_S = 30.0
 """How long a room waits for the agent, or for the callee."""
-PROBE_FILE_LIMIT_S = 4.0
-"""How long after the hang-up the probe's file is waited for; the job ends with the callee's leaving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,26 +277,12 @@ class Call:
 
     async def finish(self) -> None:
         """What can wait until the line is free again: the room's end, the probe's file, the FLAC."""
-        await self._merge_probe()
+        if self._at.probe_dir is not None:
+            path = self._at.probe_dir / f"{self._spec.call.call_id}.jsonl"
+            await merge_probe_file(self._inbox, path, self._at.clock)
         await self._room.delete()
         self._events.close()
-        if self._folder.pcm.exists():
-            if self._folder.pcm.stat().st_size:
-                await asyncio.to_thread(write_flac_from_pcm, self._folder.pcm, self._folder.flac)
-            self._folder.pcm.unlink()
-
-    async def _merge_probe(self) -> None:
-        if self._at.probe_dir is None or not self._inbox.seen:
-            return
-        path = self._at.probe_dir / f"{self._spec.call.call_id}.jsonl"
-        deadline = self._at.clock.now() + PROBE_FILE_LIMIT_S
-        text = ""
-        while self._at.clock.now() < deadline:
-            text = path.read_text(errors="replace") if path.exists() else ""
-            if any(isinstance(line.message, wire.Bye) for line in map(wire.decode, text.splitlines()[-5:]) if line):
-                break
-            await asyncio.sleep(0.1)
-        self._inbox.merge(text)
+        await compress_recording(self._folder)
 
     def agent_joined(self, identity: str) -> None:
         if identity not in self._agents:  # its signalling may have been seen before

@@ -27,8 +27,14 @@ from livekit.plugins import google
 logger = logging.getLogger("outbound-caller")
 TRUNK = os.environ.get("SIP_OUTBOUND_TRUNK_ID", "ST_outbound")
 
-# What is not from the documentation: many calls, and a busy machine.
-server = AgentServer(port=0, load_fnc=lambda: 0.0, num_idle_processes=0, job_executor_type=JobExecutorType.THREAD)
+# What is not from the documentation: many calls on a small and busy machine.
+server = AgentServer(
+    host="127.0.0.1",
+    port=0,
+    load_fnc=lambda: 0.0,
+    num_idle_processes=8,
+    job_executor_type=JobExecutorType.THREAD,
+)
 
 
 class OutboundCaller(Agent):

@@ -118,7 +118,7 @@ async def test_a_recording_that_cannot_be_compressed_is_kept_as_it_is(
     (tmp_path / "call").mkdir()
     (tmp_path / "call" / "audio.pcm").write_bytes(b"1234")
     monkeypatch.setattr("loadtest.call.dial.CallRoom", Room)
-    monkeypatch.setattr("loadtest.call.dial.write_flac_from_pcm", full)
+    monkeypatch.setattr("loadtest.call.afterwards.write_flac_from_pcm", full)
     reports, _ = await place(tmp_path / "call", tmp_path, capsys)
     assert [report["report"] for report in reports] == ["released", "unwritable", "finished"]
     assert (tmp_path / "call" / "audio.pcm").read_bytes() == b"1234"
