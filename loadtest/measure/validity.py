@@ -17,7 +17,8 @@ __all__ = ["Disturbance", "Machine", "disturbances", "invalid_call", "invalid_tu
 
 HEALTH_WINDOW_S = 1.0
 """What a ChannelHealth event speaks of."""
-SIMULATOR = "gemini-simulator"
+LAGS = {"gemini-simulator": "simulator_lag", "tester": "tester_lag"}
+"""What a blocked event loop of theirs is called. The tester's matters where agents dial, and tells only there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Machine:
     """By span: share of all cores in use."""
     stalled: tuple[float, ...] = ()
     """By span: share of it in which some task waited for a core; empty where the kernel does not tell."""
-    simulator_lags: tuple[Disturbance, ...] = ()
+    lags: tuple[Disturbance, ...] = ()
+    """Of the processes that serve all calls."""
     suspensions: tuple[Disturbance, ...] = ()
     """It slept, or the tester was stopped."""
     watched: bool = False
@@ -55,10 +57,10 @@ class Machine:
             spans=tuple(Span(s.t_s - s.interval_s, s.t_s) for s in machine),
             busy=tuple(s.cpu / cores for s in machine),
             stalled=tuple(s.cpu_stall for s in machine if s.cpu_stall is not None),
-            simulator_lags=tuple(
-                Disturbance(Span(s.t_s - s.interval_s, s.t_s), "simulator_lag", s.loop_lag_ms)
+            lags=tuple(
+                Disturbance(Span(s.t_s - s.interval_s, s.t_s), LAGS[s.process], s.loop_lag_ms)
                 for s in listed
-                if s.process == SIMULATOR and s.loop_lag_ms is not None and s.loop_lag_ms > limits.frame_gap_ms
+                if s.process in LAGS and s.loop_lag_ms is not None and s.loop_lag_ms > limits.frame_gap_ms
             ),
             suspensions=tuple(
                 Disturbance(Span(s.t_s - s.interval_s, s.t_s), "suspended", s.suspended_s * 1000)
@@ -109,7 +111,7 @@ def disturbances(
             worst = max(event.frame_gap_ms, abs(event.residual_ms))
             if worst > limits.frame_gap_ms:
                 found.append(Disturbance(span, f"{event.channel}_frame_gap", worst))
-    found += (*machine.simulator_lags, *machine.suspensions)
+    found += (*machine.lags, *machine.suspensions)
     if own_agent:
         lagging = (lag for lag in record.probe.lags if lag.ms > limits.frame_gap_ms)
         found += [Disturbance(lag.span, "agent_lag", lag.ms) for lag in lagging]

@@ -39,7 +39,9 @@ class HealthSampler:
         calls_active: Callable[[], int],
         calls_planned: int,
         clocks: Callable[[], Clocks] = Clocks.read,
+        tester_tells_lag: bool = False,
     ) -> None:
+        """tester_tells_lag: its own event loop is watched, too."""
         self._clock = clock
         self._out = out
         self._groups = groups
@@ -51,6 +53,7 @@ class HealthSampler:
         self._machine = psutil.cpu_times()
         self._stalled_us = _stalled_us()
         self._last_s = clock.now()
+        self._tell_lag = (*TELL_LAG, "tester") if tester_tells_lag else TELL_LAG
         self._read_clocks = clocks
         self._clocks = clocks()
         self._notable: list[HealthSample] = []
@@ -110,7 +113,7 @@ class HealthSampler:
                     interval_s=interval_s,
                     process=name,
                     cpu=used_s / interval_s,
-                    loop_lag_ms=lags.get(name, 0.0) if name.startswith(TELL_LAG) else None,
+                    loop_lag_ms=lags.get(name, 0.0) if name.startswith(self._tell_lag) else None,
                     late_frames=late[name] if name.startswith("callee-") else None,
                     calls_active=self._active() if name == "tester" else None,
                     calls_planned=self._planned if name == "tester" else None,

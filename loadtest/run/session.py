@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
+from loadtest.call.lag import watch_loop
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock, utc_now
 from loadtest.errors import EndedEarlyError, RecordError, StackError
@@ -159,6 +160,9 @@ class RunSession:
         if self._sampler is not None:
             self._sampler.lagged(process, lag_ms)
 
+    def _lagged(self, until_monotonic_s: float, lag_s: float) -> None:
+        self.process_lagged("tester", lag_s * 1000)
+
     def process_late(self, process: str, frames: int) -> None:
         if self._sampler is not None:
             self._sampler.late(process, frames)
@@ -212,6 +216,7 @@ class RunSession:
                 groups=self._process_groups,
                 calls_active=lambda: self._fleet.active,
                 calls_planned=len(self._plan),
+                tester_tells_lag=self._switchboard is not None,
             )
             aside = [
                 asyncio.create_task(self._sampler.run(), name="sampling processor load"),
@@ -219,6 +224,8 @@ class RunSession:
                 asyncio.create_task(self._show(clock), name="showing progress"),
                 asyncio.create_task(self._live.watch(), name="watching the limits"),
             ]
+            if self._switchboard is not None:  # what agents that dial are told passes our own event loop
+                aside.append(asyncio.create_task(watch_loop(self._lagged), name="watching the tester's lag"))
             for task in aside:
                 task.add_done_callback(self._aside_ended)
             try:

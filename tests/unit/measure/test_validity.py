@@ -144,10 +144,11 @@ def test_load_is_a_mean_over_time() -> None:
     assert Machine().busy_share(Span(0, 1)) == 0
 
 
-def test_a_simulator_that_was_late_is_the_testers_fault() -> None:
-    late = HealthSample(t_s=ANSWER_S + 12, interval_s=1.0, process="gemini-simulator", cpu=0.5, loop_lag_ms=300.0)
+@pytest.mark.parametrize(("process", "code"), [("gemini-simulator", "simulator_lag"), ("tester", "tester_lag")])
+def test_what_serves_all_calls_and_was_late_is_the_testers_fault(process: str, code: str) -> None:
+    late = HealthSample(t_s=ANSWER_S + 12, interval_s=1.0, process=process, cpu=0.5, loop_lag_ms=300.0)
     idle = HealthSample(t_s=ANSWER_S + 40, interval_s=50.0, process="machine", cpu=0.1)
-    assert invalid(three_turns(), Machine.of([late, idle], 2, ValidityLimits())) == {1: "simulator_lag 300 ms"}
+    assert invalid(three_turns(), Machine.of([late, idle], 2, ValidityLimits())) == {1: f"{code} 300 ms"}
 
 
 def test_a_machine_whose_load_nobody_recorded_is_not_taken_for_idle() -> None:

@@ -78,6 +78,21 @@ def test_what_a_process_does_not_tell_is_unknown_and_not_zero(sampler: HealthSam
     assert {name: of.calls_active for name, of in samples.items() if of.calls_active is not None} == {"tester": 2}
 
 
+def test_the_tester_tells_its_lag_where_agents_dial(tmp_path: Path) -> None:
+    with JsonLines(tmp_path / "health.jsonl") as out:
+        dialled = HealthSampler(
+            clock=VirtualClock(0.0),
+            out=out,
+            groups=dict,
+            calls_active=lambda: 0,
+            calls_planned=0,
+            tester_tells_lag=True,
+        )
+        dialled.lagged("tester", 180.0)
+        assert sample(dialled)["tester"].loop_lag_ms == 180.0
+        assert sample(dialled)["tester"].loop_lag_ms == 0.0
+
+
 def test_stalls_are_those_of_the_interval(sampler: HealthSampler, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([1_000_000, 1_200_000])
     monkeypatch.setattr(health, "_stalled_us", lambda: next(readings))
