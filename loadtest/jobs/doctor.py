@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -84,6 +86,8 @@ def examine(
 
 def _run(work: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
     """To its end; asked to stop, by whomever, take down what was started before."""
+
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters is in the findings
 
     async def until_stopped() -> list[Finding]:
         task = asyncio.current_task()
@@ -174,7 +178,10 @@ async def _agents(calls: ProbeCalls, loaded: LoadedScenario, at_once: int, say: 
         if seen[name].joined_s is None and not arm.agent.reference:
             say(f"Asking for the agent of {name} once more, to see whether a worker takes the job.")
             taken = await agents.taken_by_a_worker(calls.livekit, arm.agent.name)
-        found.append(agents.registration(seen[name], arm, join_limit_s=limit_s, taken=taken))
+        finding = agents.registration(seen[name], arm, join_limit_s=limit_s, taken=taken)
+        if finding.state is not State.OK:
+            finding = replace(finding, found="\n".join([finding.found, *calls.log_of(name)]))
+        found.append(finding)
         found.append(agents.mode(name, arm, seen[name].mode))
     if any(one.state is State.FAILED for one in found):
         return [*found, _not_looked_at("calls at once", "an agent does not answer a single call")]

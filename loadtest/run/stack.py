@@ -12,7 +12,7 @@ from loadtest.scenario.load import LoadedScenario
 from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.proxy.exchange import Exchange
 from loadtest.stack.services import Services, ServicesSpec
-from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec
+from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, Worker, workers_of
 
 __all__ = ["RunStack"]
 
@@ -85,6 +85,10 @@ class RunStack:
             return self._services.base_url(arm)
         endpoint = self._scenario.arms[arm].endpoint
         return None if endpoint is None else endpoint.base_url
+
+    def workers(self) -> tuple[Worker, ...]:
+        """The workers that are started, for which arms."""
+        return workers_of(tuple(self._arms.values()))
 
     def pids(self) -> Mapping[str, Iterable[int]]:
         """Processes of the services that were started, by service."""

@@ -74,6 +74,10 @@ class Worker:
         name = REFERENCE_AGENT if self.reference else self.agent_name
         return f"agent-{name}" if name else "agent"
 
+    @property
+    def log_name(self) -> str:
+        return re.sub(r"[^\w.-]+", "_", self.title) + ".log"
+
 
 def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
     """The worker processes that the arms need: one for each agent name.
@@ -142,12 +146,11 @@ async def start_worker(
     server: whose log tells of the registration; None for one whose log is elsewhere, so that the worker's own counts.
     remove: the stack's private folder, which is to go with the worker.
     """
-    log_name = re.sub(r"[^\w.-]+", "_", worker.title)
     service = await Service.start(
         worker.title,
         worker.command,
         env=env,
-        log_path=logs_dir / f"{log_name}.log",
+        log_path=logs_dir / worker.log_name,
         grace_s=GRACE_S,
         remove=remove,
         ice_tcp=any(arm.command is not None for arm in worker.arms),  # others' agents are left as they are

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -18,8 +20,10 @@ from loadtest.run.warmup import worker_mode
 from loadtest.scenario.arms import Arm
 from loadtest.stack.access import LiveKitAccess
 
-__all__ = ["Seen", "at_once", "mode", "registration", "seen", "taken_by_a_worker"]
+__all__ = ["Seen", "at_once", "complaints", "mode", "registration", "seen", "taken_by_a_worker"]
 
+LOG_LINES = 5
+LOG_WIDTH = 400
 JOB_LIMIT_S = 8.0
 """A server tells of a job that was taken some seconds after it was."""
 START_MODE = (
@@ -74,7 +78,7 @@ def registration(seen: Seen, arm: Arm, *, join_limit_s: float, taken: bool | Non
                 name,
                 State.FAILED,
                 f"{missing}, though a worker took the job",
-                "Look at the worker's log: its entrypoint fails, or does not connect to the room.",
+                "Its entrypoint fails, or does not connect to the room: the worker's log says why.",
             )
         if arm.agent.external or arm.agent.command is not None:
             return Finding(
@@ -90,14 +94,14 @@ def registration(seen: Seen, arm: Arm, *, join_limit_s: float, taken: bool | Non
             name,
             State.FAILED,
             f"{joined}, and published no audio: {seen.ended}",
-            "Look at the worker's log: the session does not start.",
+            "The session does not start: the worker's log says why.",
         )
     if seen.spoke_s is None:
         return Finding(
             name,
             State.WARNING,
             f"{joined}, and was not heard: {seen.ended}",
-            "An agent that waits for the callee is fine; else look at its log, and at the keys of its model.",
+            "An agent that waits for the callee is fine; else its log says more: often the model refuses its key.",
         )
     return Finding(
         name,
@@ -163,6 +167,25 @@ async def taken_by_a_worker(access: LiveKitAccess, agent_name: str | None) -> bo
         return None
     finally:
         await delete_room(access, room)
+
+
+def complaints(log: str) -> list[str]:
+    """What is worth reading of a worker's log: its last errors, each in a line; else its last lines."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    errors = [told for line in lines if (told := _error(line)) is not None]
+    return [line[:LOG_WIDTH] for line in (errors or lines)[-LOG_LINES:]]
+
+
+def _error(line: str) -> str | None:
+    """A line that tells of an error: as livekit-agents writes them, or with a word that errors have."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line if re.search(r"\b(ERROR|CRITICAL)\b|\w(Error|Exception): ", line) else None
+    if not isinstance(entry, dict) or entry.get("level") not in ("ERROR", "CRITICAL"):
+        return None
+    cause = str(entry.get("exc_info", "")).strip().splitlines()[-1:]
+    return ": ".join([str(entry.get("message", "")), *cause])
 
 
 def _mode_of(command: Sequence[str]) -> str | None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from loadtest.call.spec import CallSpec
-from loadtest.jobs.checks.agents import Seen, seen
+from loadtest.jobs.checks.agents import Seen, complaints, seen
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Event, Heard, Outcome
 from loadtest.record.layout import RunFolder
@@ -75,6 +75,13 @@ class ProbeCalls:
     def livekit(self) -> LiveKitAccess:
         """The server that the callees use."""
         return LiveKitAccess.from_environ(self._stack.callee_env())
+
+    def log_of(self, arm: str) -> list[str]:
+        """What the arm's worker complained of in its log, if this stack started it."""
+        for worker in self._stack.workers():
+            if any(served.name == arm for served in worker.arms):
+                return complaints((self._folder.logs / worker.log_name).read_text(errors="replace"))
+        return []
 
     async def one_each(self) -> list[Seen]:
         """A call to the agent of each arm, two at a time."""

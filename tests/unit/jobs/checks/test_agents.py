@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.jobs.checks.agents import Seen, at_once, mode, registration, seen
+from loadtest.jobs.checks.agents import Seen, at_once, complaints, mode, registration, seen
 from loadtest.jobs.checks.finding import State
 from loadtest.record.events import (
     AgentJoined,
@@ -109,3 +109,20 @@ def test_calls_at_once(joined: int, state: State) -> None:
     assert found.state is state
     assert f"{joined} of 3 agents joined" in found.found
     assert ("idle processes" in found.remedy) == (state is not State.OK)
+
+
+def test_of_a_log_the_errors_are_shown() -> None:
+    log = (
+        '{"message": "registered worker", "level": "INFO"}\n'
+        '{"message": "job failed", "level": "ERROR", "exc_info": "Traceback:\\n  File x\\nKeyError: \'MODEL\'"}\n'
+        '{"message": "job ended", "level": "INFO"}\n'
+        "12:00:00 ERROR something else\n"
+        "ValueError: bad\n\n"
+    )
+    assert complaints(log) == ["job failed: KeyError: 'MODEL'", "12:00:00 ERROR something else", "ValueError: bad"]
+
+
+def test_of_a_log_without_errors_the_end_is_shown() -> None:
+    assert complaints("".join(f"{i} says nothing\n" for i in range(9))) == [f"{i} says nothing" for i in range(4, 9)]
+    assert complaints("x" * 9999) == ["x" * 400]
+    assert complaints("") == []
