@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from loadtest.record.events import CallFailed
 from loadtest.record.writer import EventWriter, write_json
 from loadtest.redact import Redactor, keep_secret, own_redactor, secrets_in
+from loadtest.scenario.models import Scenario
+from loadtest.scenario.resolved import resolved_yaml
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJBUEkxIn0.s1gn4ture-_x"
 SECRET = "5f2b9c0e77aa41d2"
@@ -91,3 +94,21 @@ def test_the_record_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for file in tmp_path.iterdir():
         assert "[redacted] refused at wss://x/?access_token=[redacted] by [redacted]" in file.read_text()
     assert own_redactor({}).text(SECRET) == SECRET
+
+
+def test_the_copy_of_a_scenario_holds_no_secret_and_is_still_one() -> None:
+    arm = {"model": "m", "agent": {"command": ["agent"], "name": "a"}, "env": {"CRM_API_KEY": SECRET}}
+    scenario = Scenario.model_validate(
+        {
+            "version": 1,
+            "name": "s",
+            "blocks": 1,
+            "arms": {"a": {**arm, "endpoint": {"profile": "p.yaml"}}},
+            "arrivals": [{"rate_per_minute": 6}],
+            "script": "script.yaml",
+        }
+    )
+    written = resolved_yaml(scenario, "s.yaml", [f"arms.a.env.CRM_API_KEY={SECRET}"], Redactor([SECRET]))
+    assert SECRET not in written
+    copy = Scenario.model_validate(YAML(typ="safe", pure=True).load(written))
+    assert copy.arms["a"].env == {"CRM_API_KEY": "[redacted]"}

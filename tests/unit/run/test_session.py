@@ -241,8 +241,8 @@ async def test_a_folder_that_cannot_be_written_ends_the_run_with_the_first_error
         session.unwritable("0001-ga/audio.pcm: no space left on device")
         await asyncio.Event().wait()
 
-    with pytest.raises(RecordError, match="0000-ga/audio.pcm: no space left") as raised:
-        await session._until_stopped(dial(), watch_stack=False)
+    with pytest.raises(RecordError, match=r"0000-ga/audio\.pcm: no space left") as raised:
+        await asyncio.wait_for(session._until_stopped(dial(), watch_stack=False), 10)
     assert "Make room" in raised.value.remedy
     session._keep_state(RunState.COMPLETE)
     assert RunInfo.read(session._folder).state is RunState.ABORTED
@@ -258,7 +258,7 @@ async def test_samples_that_cannot_be_written_end_the_run_too(session: RunSessio
         await asyncio.Event().wait()
 
     with pytest.raises(RecordError, match=r"health\.jsonl"):
-        await session._until_stopped(dial(), watch_stack=False)
+        await asyncio.wait_for(session._until_stopped(dial(), watch_stack=False), 10)
 
 
 async def test_how_the_run_ended_is_on_disk_before_it_winds_down(session: RunSession) -> None:
