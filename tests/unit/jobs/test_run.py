@@ -14,7 +14,7 @@ def test_runs_that_begin_in_the_same_second_never_share_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = iter(["aaaa", "aaaa", "bbbb"])
-    monkeypatch.setattr(run.secrets, "token_hex", lambda _: next(drawn))
+    monkeypatch.setattr("loadtest.jobs.run.secrets.token_hex", lambda _: next(drawn))
     names = [run._make_folder(tmp_path / "results", "20261122T160102Z-peak").run_id for _ in range(2)]
     assert names == ["20261122T160102Z-peak-aaaa", "20261122T160102Z-peak-bbbb"]
 
