@@ -39,7 +39,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a run, at what has been there for OLD_S.
+    """One look at a run; of an agent's processes at those that have been there for OLD_S.
 
     calls: begun so far; active: in progress; rooms: on the server; files: temporary ones.
     """
@@ -83,12 +83,12 @@ def take_sample(
     groups: dict[str, Usage] = {}
     for process in processes:
         try:
-            if time.time() - process.create_time() < old_s:
+            group = group_of(process.cmdline())
+            if group == "agent" and time.time() - process.create_time() < old_s:
                 continue
             with process.oneshot():
                 memory = process.memory_full_info()
                 usage = Usage(memory.uss / 1e6, memory.rss / 1e6, process.num_fds(), process.num_threads(), 1)
-                group = group_of(process.cmdline())
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
         groups[group] = groups.get(group, Usage()) + usage
