@@ -27,7 +27,8 @@ from livekit.plugins import google
 logger = logging.getLogger("outbound-caller")
 TRUNK = os.environ.get("SIP_OUTBOUND_TRUNK_ID", "ST_outbound")
 
-# What is not from the documentation: many calls on a small and busy machine.
+# What is not from the documentation: many calls on a small and busy machine, each in a thread.
+rtc.AudioResampler(48_000, 16_000)  # loads the SDK's library before two threads can do it at once
 server = AgentServer(
     host="127.0.0.1",
     port=0,
