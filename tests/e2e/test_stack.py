@@ -140,6 +140,7 @@ async def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
 
 
 async def test_the_stack_serves_watches_and_leaves_nothing(tmp_path: Path) -> None:
+    before = set(children())  # of other tests
     async with Services(reference_spec(tmp_path)) as stack:
         assert stack.base_url("preview") != stack.base_url("ga")
         pids = stack.pids()
@@ -156,7 +157,7 @@ async def test_the_stack_serves_watches_and_leaves_nothing(tmp_path: Path) -> No
         assert service == "gemini-simulator"
         assert lag_ms >= 0
         secret = stack.livekit.api_secret
-        started = children()
+        started = set(children()) - before
 
         watch = asyncio.create_task(stack.failed())
         os.kill(pids["gemini-simulator"][0], signal.SIGKILL)
