@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,16 @@ class Voice:
     def check(self) -> None:
         """Raises ScenarioError if espeak-ng has no such voice."""
         _run([self.executable, "--stdin", "--stdout", "-v", self.name], b"")
+        _, plus, variant = self.name.partition("+")
+        if not plus or variant.isdigit():
+            return
+        # A variant that it doesn't have it passes over without a word.
+        told = _run([self.executable, "--voices=variant"], b"").decode(errors="replace")
+        if variant not in re.findall(r"!v/(\S+)", told):
+            raise ScenarioError(
+                f'expected a variant that {ENGINE} has; found "{variant}", in "{self.name}"',
+                remedy=f"`{ENGINE} --voices=variant` lists them, each as !v/NAME.",
+            )
 
     def speak(self, text: str) -> Line:
         """The text as a line. Raises ScenarioError, without saying where the text stands, if it cannot be spoken."""
@@ -121,12 +132,15 @@ def render(
 
 def _plain(text: str) -> str:
     text = " ".join(text.split())
-    if not 0 < len(text) <= LONGEST_TEXT:
+    if not text:
+        raise ScenarioError("expected text that is not empty; found nothing to speak", remedy="Write words.")
+    if len(text) > LONGEST_TEXT:
         raise ScenarioError(
             f"expected text of at most {LONGEST_TEXT} characters; found {len(text)}",
             remedy="Split it into several lines of the script.",
         )
-    if "[[" in text or not text.isprintable():
+    # Joiners and the like, which are not printable either, belong to emoji and to the letters of some languages.
+    if "[[" in text or any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
         raise ScenarioError(
             "expected words to speak; found [[ or a control character, which the voice would obey",
             remedy="Take it out.",

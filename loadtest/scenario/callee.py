@@ -85,7 +85,10 @@ class PlainLine(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if [self.audio is None, self.say is None, self.dtmf is None].count(False) != 1:
+        given = [self.audio is None, self.say is None, self.dtmf is None].count(False)
+        if given == 0 and "dtmf" in self.model_fields_set:
+            raise ValueError("dtmf: expected keys; found nothing: put them in quotes, for # begins a comment")
+        if given != 1:
             raise ValueError("expected exactly one of audio: FILE, say: TEXT, dtmf: KEYS")
         return self
 

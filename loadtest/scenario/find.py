@@ -39,7 +39,7 @@ def missing(what: str, file: Path, named: str) -> tuple[str, str]:
 
 def _nearest_in(path: Path) -> str | None:
     try:
-        names = {p.stem: p.name for p in sorted(path.parent.iterdir())}
+        names = {p.stem: p.name for p in sorted(path.parent.iterdir()) if p.is_file()}
     except OSError:
         return None
     close = nearest(path.stem, tuple(names))

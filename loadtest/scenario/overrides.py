@@ -90,6 +90,11 @@ def _at(data: Any, path: FieldPath, model: type[BaseModel]) -> FieldPath:
             known = fields_at(model, done)
             if part not in known and part not in (data or {}) and not open_at(model, done):
                 everything = tuple(dict.fromkeys((*known, *(data or {}))))
+                if not everything:
+                    raise _NoSuchPathError(
+                        f'expected a list at {here}; found nothing, so that there is no "{part}" in it',
+                        f"Set it whole: --set '{here}=[...]'.",
+                    )
                 close = nearest(part, everything)
                 raise _NoSuchPathError(
                     f'expected a key of {here}; found unknown key "{part}"',

@@ -14,7 +14,7 @@ from typing import Any
 from loadtest.audio.voice import Voice, find_voice
 from loadtest.audio.wav import Line, read_line
 from loadtest.errors import ScenarioError
-from loadtest.scenario.callee import PlainLine, Script
+from loadtest.scenario.callee import VARIABLE, PlainLine, Script
 from loadtest.scenario.find import find, missing
 from loadtest.scenario.keys import presses
 from loadtest.scenario.problems import FieldPath, Problem, dotted, nearest
@@ -24,8 +24,10 @@ from loadtest.scenario.yaml_source import Source, at
 __all__ = ["LoadedLine", "LoadedScript", "load_script"]
 
 MOST_TEXTS = 500
-"""Of one line, one for each combination of the values of its variables."""
+"""Of a script: of each line one for each combination of the values of its variables. Every callee process holds them
+all."""
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
+_STRAY_BRACE = re.compile(r"[{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class _Loader:
         self._audio: dict[Path, Line | None] = {}
         self._voice: Voice | None = None
         self._no_voice = False
+        self._texts = 0
 
     def look_at_audio(self) -> None:
         for where in _audio_fields(self._source.data):
@@ -125,6 +128,10 @@ class _Loader:
 
     def _spoken(self, spec: PlainLine, say: str, where: FieldPath) -> LoadedLine | None:
         names = tuple(dict.fromkeys(_VARIABLE.findall(say)))
+        stray = _STRAY_BRACE.search(_VARIABLE.sub("", say))
+        if stray:
+            self._add(where, f"expected braces only around a variable's name; found another {stray[0]}", "Take it out.")
+            return None
         values = self._values(names, where)
         voice = self._find_voice(where)
         if values is None or voice is None:
@@ -144,19 +151,21 @@ class _Loader:
         variables = self._source.data.get("variables") or {}
         unknown = [name for name in names if name not in variables]
         for name in unknown:
-            close = nearest(name, tuple(variables))
+            close = nearest(name.strip(), tuple(variables))
             known = f"one of the variables {', '.join(variables)}" if variables else "no variable: the script has none"
-            remedy = (
-                f"Did you mean `{{{close}}}`?" if close else f"Add `variables: {{{name or 'name'}: [VALUE, ...]}}`."
-            )
+            as_written = name if re.fullmatch(VARIABLE, name) else "name"
+            remedy = f"Did you mean `{{{close}}}`?" if close else f"Add `variables: {{{as_written}: [VALUE, ...]}}`."
             self._add(where, f'expected {known}; found "{{{name}}}"', remedy)
         if unknown:
             return None
         values = [tuple(dict.fromkeys(variables[name])) for name in names]
         texts = math.prod(len(each) for each in values)
-        if texts > MOST_TEXTS:
-            text = f"expected at most {MOST_TEXTS} texts, one for each combination of values; found {texts}"
-            self._add(where, text, "Give the variables of this line fewer values, or split it into two lines.")
+        self._texts += texts
+        if self._texts > MOST_TEXTS >= self._texts - texts:  # said once
+            text = f"expected at most {MOST_TEXTS} texts in a script, one for each combination of values in a line"
+            text += f"; found {self._texts} up to here"
+            self._add(where, text, "Give variables fewer values, or split lines that have several of them.")
+        if self._texts > MOST_TEXTS:
             return None
         return values
 

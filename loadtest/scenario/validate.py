@@ -24,6 +24,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "float_type": "a number",
     "string_type": "text",
     "string_too_short": "text that is not empty",
+    "string_too_long": "text of at most {max_length} characters",
     "bool_type": "true or false",
     "dict_type": "a mapping (key: value lines)",
     "model_type": "a mapping (key: value lines)",
@@ -146,7 +147,7 @@ class _Explanation:
 
     def _remedy(self, path: FieldPath, details: ErrorDetails, value: Any) -> str:
         if details["type"] == "string_type" and isinstance(value, bool | int | float):
-            return f'If it is meant as text, put it in quotes: "{str(value).lower()}".'
+            return "If it is meant as text, put it in quotes."
         if details["type"] in {"literal_error", "enum"} and isinstance(value, str):
             known = re.findall(r"'([^']*)'", str(details.get("ctx", {}).get("expected", "")))
             close = nearest(value, known)

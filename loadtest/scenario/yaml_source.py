@@ -198,10 +198,15 @@ class _Reading:
                 continue
             self.keys[here] = place
             result[key] = self.convert(value_node, here)
+            if value_node.start_mark.index == value_node.end_mark.index:
+                self.values[here] = place  # nothing was written: what is there is the next thing's
         return result
 
     def _scalar(self, node: ScalarNode, path: FieldPath, place: Place) -> Any:
         tag, text = str(node.tag), str(node.value)
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            self._add(place, path, "expected text; found half a character (\\ud800 to \\udfff)", "Take it out.")
+            return ""
         if tag in _TEXT_TAGS:
             return text
         if tag == _CORE + "null":

@@ -15,6 +15,9 @@ import json, math, struct, sys
 if sys.argv[1:] == ["--version"]:
     print("eSpeak NG text-to-speech: {version}  Data at: /somewhere")
     sys.exit()
+if sys.argv[1:] == ["--voices=variant"]:
+    print(" 5  variant         --/F      female3            !v/f3")
+    sys.exit()
 text = sys.stdin.buffer.read().decode()
 with open({notes!r}, "a") as notes:
     notes.write(json.dumps([sys.argv[1:], text]) + "\\n")

@@ -67,7 +67,7 @@ def test_text_is_never_a_command(installed: Installed, text: str, tmp_path: Path
     ("text", "said"),
     [
         ("x" * (LONGEST_TEXT + 1), f"expected text of at most {LONGEST_TEXT} characters"),
-        ("  ", "found 0"),
+        ("  ", "found nothing to speak"),
         ("say [[h@'loU]]", "found [[ or a control character"),
         ("beep \x01", "found [[ or a control character"),
     ],
@@ -91,6 +91,21 @@ def test_without_a_voice_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
 def test_a_voice_that_does_not_exist_is_named(installed: Installed) -> None:
     with pytest.raises(ScenarioError, match="does not exist"):
         find_voice("nobody").check()
+
+
+def test_a_variant_that_does_not_exist_is_named(installed: Installed) -> None:
+    """espeak-ng itself would speak in another voice."""
+    with pytest.raises(ScenarioError, match=r'a variant that espeak-ng has; found "f33", in "en-gb\+f33"'):
+        find_voice("en-gb+f33").check()
+    for name in ("en-gb+f3", "en-gb+3"):
+        find_voice(name).check()
+
+
+def test_letters_may_be_joined(installed: Installed) -> None:
+    texts = ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "Well \U0001f468\u200d\U0001f469 done"]
+    for text in texts:
+        find_voice("fa").speak(text)
+    assert installed.texts() == texts
 
 
 def test_a_cache_that_cannot_be_written_is_named(installed: Installed, tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def test_free_keys_are_taken_where_the_user_makes_them(spoil: Spoil) -> None:
         ("limits.cost_us=3", "Did you mean `limits.cost_usd`?"),
         ("arms.ga.agent={comand: [a]}", "Did you mean `command`?"),
         ("arms.ga.endpoint.profil=p.yaml", "Did you mean `arms.ga.endpoint.profile`?"),
+        ("hosts.0=example.org", "Set it whole: --set 'hosts=[...]'."),
         ("cap.x=3", "It is one value: --set cap=VALUE. What is in a file that it names is changed there."),
         ("script.voice=x", "It is one value: --set script=VALUE. What is in a file that it names is changed there."),
     ],

@@ -115,6 +115,32 @@ WRONG = {
         'found "1w2x"',
     ),
     "a number": ("1w2#", "12", "script.yaml:12:11: lines.2.dtmf: expected text; found `12`"),
+    "a comment": (
+        "1w2#",
+        "#1",
+        "script.yaml:12:5: lines.2.dtmf: expected keys; found nothing: put them in quotes, for # begins a comment",
+    ),
+    "more keys than anybody presses": (
+        "1w2#",
+        '"' + 65 * "1" + '"',
+        "script.yaml:12:11: lines.2.dtmf: expected text of at most 64 characters; "
+        f'found "{57 * "1"}..."',
+    ),
+    "a brace that is not closed": (
+        "One moment.",
+        "One {moment.",
+        "script.yaml:17:10: lines.4.say: expected braces only around a variable's name; found another {",
+    ),
+    "braces in braces": (
+        "One moment.",
+        '"One {{day}}."',
+        "script.yaml:17:10: lines.4.say: expected braces only around a variable's name; found another {",
+    ),
+    "half a character": (
+        "One moment.",
+        '"One \\ud800"',
+        "script.yaml:17:10: lines.4.say: expected text; found half a character (\\ud800 to \\udfff)",
+    ),
     "nothing but a pause": (
         "1w2#",
         "ww",
@@ -196,7 +222,8 @@ def test_what_is_wrong_is_said_with_its_place(
 def test_more_texts_than_anybody_would_listen_to_are_refused(spoil: Spoil, installed: Installed) -> None:
     many = SPOKEN.replace("[Tuesday, Friday]", str([f"day {i}" for i in range(200)]))
     (problem,) = problems_of(script(spoil, many))
-    assert "expected at most 500 texts, one for each combination of values; found 600" in problem
+    limit = "lines.1.say: expected at most 500 texts in a script, one for each combination of values in a line"
+    assert f"{limit}; found 800 up to here" in problem
 
 
 def test_without_a_voice_the_first_line_to_speak_is_named(
@@ -216,6 +243,11 @@ def test_the_nearest_key_and_variable_are_offered(spoil: Spoil, installed: Insta
     with pytest.raises(ScenarioProblems) as raised:
         load_scenario(script(spoil, wrong))
     assert [problem.remedy for problem in raised.value.problems] == ["Did you mean `{time}`?"]
+    Path("script.yaml").write_text(SPOKEN.replace("{time}.", "{ time }.").replace("One moment.", "One {x.y}."))
+    with pytest.raises(ScenarioProblems) as raised:
+        load_scenario(Path("small.yaml"))
+    offered = [problem.remedy for problem in raised.value.problems]
+    assert offered == ["Did you mean `{time}`?", "Add `variables: {name: [VALUE, ...]}`."]
     Path("script.yaml").write_text(SPOKEN.replace("wait_s", "waits_s").replace("dtmf", "dtfm"))
     with pytest.raises(ScenarioProblems) as raised:
         load_scenario(Path("small.yaml"))
@@ -255,6 +287,15 @@ def test_a_missing_file_names_both_places_and_the_nearest_in_either(spoil: Spoil
     assert f"({SHIPPED}/scripts/appointmnt.yaml)" in raised.value.message
     assert "(scripts/appointmnt.yaml)" in raised.value.message
     assert raised.value.remedy == 'Did you mean "scripts/appointment.yaml"?'
+
+
+def test_a_folder_is_not_offered_for_a_file(spoil: Spoil) -> None:
+    from loadtest.scenario.problems import ScenarioProblems
+
+    with pytest.raises(ScenarioProblems) as raised:
+        load_scenario(spoil("scripts/script.yaml", "scripts"))
+    assert 'found the folder "scripts"' in raised.value.message
+    assert "Did you mean" not in raised.value.remedy
 
 
 @pytest.mark.skipif(shutil.which(ENGINE, path=os.defpath) is None, reason="espeak-ng is not installed")
