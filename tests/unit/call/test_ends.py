@@ -64,3 +64,9 @@ def test_a_dial_that_fails_as_it_does_on_a_trunk(
     end: CallEnd, status: int | None, reason: rtc.DisconnectReason.ValueType
 ) -> None:
     assert (sip_status(end), disconnect_reason(end)) == (status, reason)
+
+
+def test_an_agent_that_goes_because_its_room_was_deleted_did_not_hang_up() -> None:
+    """Of two in a deleted room, either can be the first to be told."""
+    assert agent_left("room_deleted", Stage.TALKING) == room_closed("room_deleted", Stage.TALKING)
+    assert agent_left("client_initiated", Stage.TALKING).cause is EndCause.AGENT_HANGUP
