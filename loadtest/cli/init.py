@@ -14,7 +14,7 @@ import click
 from loadtest.errors import ExitCode
 
 if TYPE_CHECKING:
-    from loadtest.scenario.starter import Choices
+    from loadtest.scenario.choices import Choices
 
 __all__ = ["init"]
 
@@ -55,7 +55,7 @@ def init(file: Path, *, force: bool, yes: bool, **options: Any) -> ExitCode:
     _check(file, text)
     _write(file, text)
     schema = file.parent / SCHEMA_FILE
-    if not schema.exists():
+    if not schema.exists() or _is_ours(schema):
         _write(schema, _schema_text())
     _say_what_next(file, chosen)
     return ExitCode.OK
@@ -73,7 +73,7 @@ def _check(file: Path, text: str) -> None:
     from loadtest.scenario.yaml_source import parse_source
 
     problems: list[Problem] = []
-    source = parse_source(text.encode(), str(file), problems)
+    source = parse_source(text.encode(), f"{file} (not written)", problems)
     if source is not None:
         validate(Scenario, source, problems)
     if problems:
@@ -83,6 +83,8 @@ def _check(file: Path, text: str) -> None:
 def _refuse_to_replace(file: Path, force: bool) -> None:
     from loadtest.errors import ScenarioError
 
+    if file.exists() and not file.is_file():
+        raise ScenarioError(f"{file}: is no ordinary file", remedy="Name another file.")
     if file.exists() and not force:
         raise ScenarioError(f"{file}: exists already", remedy="Name another file, or replace it with --force.")
     if not file.parent.is_dir():
@@ -90,23 +92,23 @@ def _refuse_to_replace(file: Path, force: bool) -> None:
 
 
 def _choices(file: Path, given: dict[str, Any], *, interactive: bool) -> Choices:
-    from loadtest.cli.questions import ask
+    from loadtest.cli.questions import ask, words
     from loadtest.errors import ScenarioError
-    from loadtest.scenario.starter import Choices
+    from loadtest.scenario.choices import Choices
 
     if "command" in given:
-        try:
-            given["command"] = tuple(shlex.split(given["command"]))
-        except ValueError as error:
-            raise ScenarioError(
-                f"--command: expected a command line; {error}", remedy="Close the quotation marks."
-            ) from error
+        given["command"] = words(given["command"])
         given.setdefault("agent", "command")
     if given.get("agent") == "external":
         given.setdefault("livekit", "external")
         given.setdefault("endpoint", "google")
     if interactive:
         given = ask(given, name=_name_from(file))
+    if "agent_name" in given and given.get("agent", "reference") == "reference":
+        raise ScenarioError(
+            "expected no --agent-name for the agent that ships with loadtest",
+            remedy="Say --agent command or --agent external, or leave --agent-name out.",
+        )
     given.setdefault("name", _name_from(file))
     if given.get("livekit") == "external":
         given["livekit_host"] = _foreign_host(os.environ.get("LIVEKIT_URL", ""))
@@ -135,6 +137,11 @@ def _foreign_host(url: str) -> str | None:
     return host if host and not is_loopback(host) else None
 
 
+def _is_ours(schema: Path) -> bool:
+    """Written by this command, perhaps of another version, which knew other keys."""
+    return '"title": "loadtest scenario"' in schema.read_text(errors="replace")
+
+
 def _schema_text() -> str:
     import json
 
@@ -144,9 +151,13 @@ def _schema_text() -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    from loadtest.errors import RecordError, ScenarioError
     from loadtest.record.writer import write_atomically
 
-    write_atomically(path, text.encode())
+    try:
+        write_atomically(path, text.encode())
+    except RecordError as error:
+        raise ScenarioError(error.message, remedy="Name a file in a folder that you may write to.") from error
 
 
 def _say_what_next(file: Path, chosen: Choices) -> None:

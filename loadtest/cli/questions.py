@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["ask"]
+__all__ = ["ask", "words"]
+
+T = TypeVar("T")
 
 
 def ask(given: Mapping[str, Any], *, name: str) -> dict[str, Any]:
@@ -15,7 +17,7 @@ def ask(given: Mapping[str, Any], *, name: str) -> dict[str, Any]:
 
     name: the scenario's, unless the user says another.
     """
-    from loadtest.scenario.starter import shipped_models, shipped_scripts
+    from loadtest.scenario.choices import check_name, shipped_models, shipped_scripts
 
     chosen = dict(given)
 
@@ -35,7 +37,8 @@ def ask(given: Mapping[str, Any], *, name: str) -> dict[str, Any]:
             chosen[key] = next(iter(options))
 
     click.echo("A scenario says who is called, when, and what the callee does. Return takes what is in brackets.")
-    question("name", "Its name, which names its results folders, too", name)
+    if "name" not in given:
+        chosen["name"] = _asked("Its name, which names its results folders, too", name, check_name)
     choice(
         "livekit",
         "Where is LiveKit?",
@@ -50,9 +53,11 @@ def ask(given: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     }
     if chosen["livekit"] == "external":
         agents["external"] = "yours, which runs already and is registered with LiveKit"
+    if "agent_name" in given:
+        del agents["reference"]  # it has none
     choice("agent", "Which agent answers?", agents)
     if chosen["agent"] == "command" and "command" not in given:
-        chosen["command"] = _words(click.prompt("Its command", default="python my_agent.py start"))
+        chosen["command"] = _asked("Its command", "python my_agent.py start", words)
     if chosen["agent"] != "reference":
         question("agent_name", "The agent_name under which it registers", "my-agent")
     if chosen["agent"] == "command":
@@ -89,10 +94,42 @@ def _models(endpoint: str, shipped: Sequence[str]) -> tuple[str, ...]:
     else:
         default = "gemini-3.8-live"
         click.echo("\nWhich models (an arm for each), by their ids without `models/`?")
-    return tuple(click.prompt("Models", default=default).replace(",", " ").split())
+
+    def models(text: str) -> tuple[str, ...]:
+        from loadtest.scenario.choices import check_simulated
+
+        named = tuple(text.replace(",", " ").split())
+        return tuple(check_simulated(model) for model in named) if endpoint == "simulated" else named
+
+    return _asked("Models", default, models)
 
 
-def _words(command: str) -> tuple[str, ...]:
+def words(command: str) -> tuple[str, ...]:
+    """Of a command line, as a shell would take them. Raises ScenarioError."""
     import shlex
 
-    return tuple(shlex.split(command))
+    from loadtest.errors import ScenarioError
+
+    try:
+        found = tuple(shlex.split(command))
+    except ValueError as error:
+        raise ScenarioError(
+            f"expected a command line; {error}, in {command}", remedy="Close the quotation marks."
+        ) from error
+    if not found or not found[0]:
+        raise ScenarioError("expected a command line; found no program in it", remedy="Begin with the program's name.")
+    return found
+
+
+def _asked(text: str, default: str, parse: Callable[[str], T]) -> T:
+    """The answer; asked again until it can be used."""
+    from loadtest.errors import ScenarioError
+
+    def value(answer: str) -> T:
+        try:
+            return parse(answer)
+        except ScenarioError as error:
+            raise click.UsageError(f"{error.message}\n  {error.remedy}") from error
+
+    answer: T = click.prompt(text, default=default, value_proc=value)
+    return answer

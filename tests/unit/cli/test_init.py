@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from ruamel.yaml import YAML
 from loadtest.cli import cli
 from loadtest.errors import LoadtestError, ScenarioError
 from loadtest.plan.build import build_plan
+from loadtest.scenario.choices import Choices, shipped_models, shipped_scripts
 from loadtest.scenario.hosts import host_problems
 from loadtest.scenario.load import LoadedScenario, load_scenario
-from loadtest.scenario.starter import SCHEMA_FILE, Choices, scenario_text, shipped_models, shipped_scripts
+from loadtest.scenario.starter import SCHEMA_FILE, scenario_text
 
 LIVEKIT = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "GOOGLE_API_KEY")
 
@@ -139,6 +141,19 @@ def test_nothing_is_replaced_unasked() -> None:
     assert Path(SCHEMA_FILE).read_text() == "{}"
 
 
+def test_a_schema_that_an_older_version_wrote_is_brought_up_to_date() -> None:
+    Path(SCHEMA_FILE).write_text('{\n  "title": "loadtest scenario"\n}')
+    init()
+    assert "properties" in json.loads(Path(SCHEMA_FILE).read_text())
+
+
+def test_only_files_are_replaced() -> None:
+    os.mkfifo("pipe.yaml")
+    with pytest.raises(ScenarioError, match="no ordinary file"):
+        init("pipe.yaml", "--force")
+    assert Path("pipe.yaml").is_fifo()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -150,6 +165,11 @@ def test_nothing_is_replaced_unasked() -> None:
         (("--script", "apointment"), "one of the shipped scripts"),
         (("--name", "My Scenario"), "a name of at most 40 small letters"),
         (("--command", "python 'open"), "expected a command line"),
+        (("--command", "'' start"), "found no program in it"),
+        (("--command", "a", "--agent", "reference"), "no command for an agent that the run does not start by one"),
+        (("--agent-name", "mine"), "no --agent-name for the agent that ships with loadtest"),
+        (("--agent-name", "", "--command", "a"), "the name under which the agent registers"),
+        (("--per-minute", "nan"), "loadtest.yaml (not written):"),
         (("nowhere/a.yaml",), "there is no folder nowhere"),
     ],
 )
@@ -185,6 +205,22 @@ def test_on_a_terminal_it_asks_what_the_answers_leave_open() -> None:
     assert (arm.agent.external, arm.agent.name, arm.endpoint.google if arm.endpoint else None) == (True, "theirs", True)
     assert "Who dials?" not in said
     assert "Where are the models?" not in said
+
+
+@pytest.mark.usefixtures("terminal")
+def test_an_answer_that_cannot_be_used_is_asked_for_again() -> None:
+    said = init(
+        answers=[
+            *("My Calls", "calls", "embedded", "command", "python 'a.py", "python a.py", "", ""),
+            *("simulated", "gemini-3.8-liv", "gemini-3.8-live", "many", "2", "", ""),
+        ]
+    ).output
+    for complaint in ('found "My Calls"', "No closing quotation", "Did you mean gemini-3.8-live?", "'many' is not"):
+        assert complaint in said
+    scenario = written().scenario
+    (arm,) = scenario.arms.values()
+    assert (scenario.name, scenario.blocks, arm.model) == ("calls", 2, "gemini-3.8-live")
+    assert arm.agent.command == ("python", "a.py")
 
 
 @pytest.mark.usefixtures("terminal")
