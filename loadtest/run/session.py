@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from enum import IntEnum
-from typing import Any
 
 from loadtest.call.lag import watch_loop
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock, utc_now
-from loadtest.errors import EndedEarlyError, RecordError, StackError
+from loadtest.errors import RecordError, StackError
 from loadtest.plan.calls import PlannedCall
-from loadtest.record.events import Dropped, Event, Outcome
+from loadtest.record.events import Dropped
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo, RunState
 from loadtest.record.writer import EventWriter, JsonLines
 from loadtest.run.dialler import dial_plan
+from loadtest.run.ending import Ending
 from loadtest.run.fleet import Fleet
+from loadtest.run.followers import Followers
 from loadtest.run.health import HealthSampler
 from loadtest.run.live import LiveWatch
 from loadtest.run.neighbours import Neighbours, registry
@@ -30,21 +30,12 @@ from loadtest.run.switchboard import Switchboard
 from loadtest.run.warmup import warm_up, warmup_calls
 from loadtest.scenario.load import LoadedScenario
 
-__all__ = ["RunSession", "StopRequest"]
+__all__ = ["RunSession"]
 
 LEAD_S = 1.0
 """From the end of the warm-up to the run's start."""
 HANG_UP_LIMIT_S = 20.0
 FINISH_LIMIT_S = 30.0
-
-
-class StopRequest(IntEnum):
-    """How much the user wants the run to stop."""
-
-    NONE = 0
-    ORDERLY = 1
-    """Hang up, keep and measure what there is."""
-    AT_ONCE = 2
 
 
 class RunSession:
@@ -68,40 +59,22 @@ class RunSession:
         self._folder = folder
         self._info = info
         self._progress = progress
-        self._fleet = Fleet(self, folder.logs)
-        self._switchboard = Switchboard(self._fleet) if loaded.scenario.dial == "by_agent" else None
-        self._stack = RunStack(loaded, folder, self._switchboard)
-        self._tally = Tally({arm: sum(c.arm == arm for c in plan) for arm in loaded.scenario.arms})
-        self._warmups: dict[str, Outcome] = {}
-        self._clock: RunClock | None = None
-        self._sampler: HealthSampler | None = None
-        self._stop = StopRequest.NONE
-        self._stopped = asyncio.Event()
-        self._stopped_at_once = asyncio.Event()
         self._inherit = inherit
-        self._cannot_write: RecordError | None = None
-        self._write_failed = asyncio.Event()
-        self._early: EndedEarlyError | None = None
-        self._live = LiveWatch(
-            loaded.scenario, cap=info.cap, active=lambda: self._fleet.active, end_early=self.end_early
+        self._clock: RunClock | None = None
+        self._ending = Ending()
+        tally = Tally({arm: sum(c.arm == arm for c in plan) for arm in loaded.scenario.arms})
+        self._followers = Followers(tally=tally, ending=self._ending, warn=self._warn)
+        self._fleet = Fleet(self._followers, folder.logs)
+        self._live = self._followers.live = LiveWatch(
+            loaded.scenario, cap=info.cap, active=lambda: self._fleet.active, end_early=self._ending.end_early
         )
+        if loaded.scenario.dial == "by_agent":
+            self._followers.switchboard = Switchboard(self._fleet)
+        self._stack = RunStack(loaded, folder, self._followers.switchboard)
 
     def stop(self) -> None:
         """Ask for an orderly end; asked again, for an end at once."""
-        self._stop = StopRequest(min(self._stop + 1, StopRequest.AT_ONCE))
-        self._stopped.set()
-        if self._stop is StopRequest.AT_ONCE:
-            self._stopped_at_once.set()
-
-    def end_early(self, why: EndedEarlyError) -> None:
-        """End in order before the plan is done; the first reason counts."""
-        if self._early is None:
-            self._early = why
-            self._stopped.set()
-
-    @property
-    def _ending(self) -> bool:
-        return bool(self._stop) or self._early is not None
+        self._ending.stop()
 
     async def run(self) -> RunInfo:
         """Do it all. Returns the final run.json, which is on disk too. Raises LoadtestError when the run failed.
@@ -114,13 +87,12 @@ class RunSession:
             looking = asyncio.create_task(neighbours.watch())
             try:
                 self._progress.stage(self._stack.what_starts())
-                await self._until_stopped(self._stack.start(), watch_stack=False)
-                if not self._ending:
-                    await self._until_stopped(self._warm_up())
-                if not self._ending:
+                await self._ending.until_called(self._stack.start())
+                if not self._ending.called_for:
+                    await self._ending.until_called(self._warm_up(), failed=self._stack.failed())
+                if not self._ending.called_for:
                     await self._dial()
-                if self._early is None:
-                    state = RunState.INTERRUPTED if self._stop else RunState.COMPLETE
+                state = self._ending.state()
             finally:
                 self._progress.stage("Stopping what was started.")
                 self._keep_state(state)
@@ -128,52 +100,12 @@ class RunSession:
                     await self._wind_down()
                 finally:
                     looking.cancel()
-                    if self._switchboard is not None:
-                        self._warn(*self._switchboard.warnings())
+                    if self._followers.switchboard is not None:
+                        self._warn(*self._followers.switchboard.warnings())
                     self._warn(*neighbours.warnings())
                     self._keep_state(state)
-        if self._cannot_write is not None:
-            raise self._cannot_write
-        if self._early is not None:
-            raise self._early
+        self._ending.raise_failure()
         return self._info
-
-    # What the fleet tells.
-
-    def call_event(self, call: CallSpec, event: Event) -> None:
-        if self._switchboard is not None:
-            self._switchboard.call_event(call, event)
-        self._live.event(call, event)
-        if not call.warmup:
-            self._tally.event(call, event)
-
-    def call_released(self, call: CallSpec, outcome: Outcome) -> None:
-        if self._switchboard is not None:
-            self._switchboard.call_released(call)
-        self._live.released(call)
-        if call.warmup:
-            self._warmups[call.call.call_id] = outcome
-        else:
-            self._tally.released(call, outcome)
-
-    def process_lagged(self, process: str, lag_ms: float) -> None:
-        if self._sampler is not None:
-            self._sampler.lagged(process, lag_ms)
-
-    def _lagged(self, until_monotonic_s: float, lag_s: float) -> None:
-        self.process_lagged("tester", lag_s * 1000)
-
-    def process_late(self, process: str, frames: int) -> None:
-        if self._sampler is not None:
-            self._sampler.late(process, frames)
-
-    def process_died(self, process: str, what: str) -> None:
-        self._warn(f"{what[0].upper()}{what[1:]}; the calls that it was in are errors of the tester.")
-
-    def unwritable(self, message: str) -> None:
-        self._write_error(
-            RecordError(message, remedy="Make room, or give --results a folder that can be written, and run again.")
-        )
 
     # The stages.
 
@@ -190,7 +122,7 @@ class RunSession:
         )
         self._progress.stage(f"Warming up: one call to each of {', '.join(scenario.arms)} (in no figure).")
         specs = [self._spec(call, warmup=True) for call in warmup_calls(self._plan, scenario.arms)]
-        warnings = await warm_up(specs, self._fleet, self._folder, self._warmups)
+        warnings = await warm_up(specs, self._fleet, self._folder, self._followers.warmups)
         self._warn(*warnings)
         if self._live.arms:
             await self._look_at_endpoints()
@@ -209,30 +141,33 @@ class RunSession:
         await self._stack.begin(origin)
         self._info = replace(self._info, origin_monotonic_s=origin)
         self._info.write(self._folder)
+        by_agent = self._followers.switchboard is not None
         with JsonLines(self._folder.health) as out:
-            self._sampler = HealthSampler(
+            sampler = self._followers.sampler = HealthSampler(
                 clock=clock,
                 out=out,
                 groups=self._process_groups,
                 calls_active=lambda: self._fleet.active,
                 calls_planned=len(self._plan),
-                tester_tells_lag=self._switchboard is not None,
+                tester_tells_lag=by_agent,
             )
             aside = [
-                asyncio.create_task(self._sampler.run(), name="sampling processor load"),
-                asyncio.create_task(self._stack.watch_lag(self.process_lagged), name="watching the simulator's lag"),
+                asyncio.create_task(sampler.run(), name="sampling processor load"),
+                asyncio.create_task(
+                    self._stack.watch_lag(self._followers.process_lagged), name="watching the simulator's lag"
+                ),
                 asyncio.create_task(self._show(clock), name="showing progress"),
                 asyncio.create_task(self._live.watch(), name="watching the limits"),
             ]
-            if self._switchboard is not None:  # what agents that dial are told passes our own event loop
+            if by_agent:  # what agents that dial are told passes our own event loop
                 aside.append(asyncio.create_task(watch_loop(self._lagged), name="watching the tester's lag"))
             for task in aside:
                 task.add_done_callback(self._aside_ended)
             try:
                 self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
-                await self._until_stopped(self._all_calls(clock))
-                if self._ending and self._stop is not StopRequest.AT_ONCE:
-                    self._keep_state(RunState.INTERRUPTED if self._stop else RunState.ABORTED)
+                await self._ending.until_called(self._all_calls(clock), failed=self._stack.failed())
+                if self._ending.called_for and not self._ending.at_once:
+                    self._keep_state(self._ending.state())
                     await self._hang_up()
             finally:
                 for task in aside:
@@ -244,7 +179,7 @@ class RunSession:
                         for task, end in zip(aside, ends, strict=True)
                         if isinstance(end, Exception) and not isinstance(end, RecordError)
                     ),
-                    *self._sampler.warnings(),
+                    *sampler.warnings(),
                 )
 
     async def _all_calls(self, clock: RunClock) -> None:
@@ -261,88 +196,58 @@ class RunSession:
             raise StackError("every callee process died", remedy=f"Their logs in {self._folder.logs} say why.")
 
     async def _hang_up(self) -> None:
-        if self._early is not None:
-            self._progress.stage(f"The run has {self._early.message}. Hanging up.")
+        early = self._ending.early
+        if early is not None:
+            self._progress.stage(f"The run has {early.message}. Hanging up.")
         else:
             self._progress.stage("Hanging up. Ctrl-C again stops at once.")
-        self._fleet.hang_up_all("interrupted" if self._early is None else "run ended early")
-        await self._within(HANG_UP_LIMIT_S, self._fleet.released())
+        self._fleet.hang_up_all("interrupted" if early is None else "run ended early")
+        await self._ending.within(HANG_UP_LIMIT_S, self._fleet.released())
 
     async def _wind_down(self) -> None:
         try:
             if self._fleet.active:  # the run failed, or was stopped before it began, with calls in progress
                 self._fleet.hang_up_all("run aborted")
-                await self._within(HANG_UP_LIMIT_S, self._fleet.released())
-            await self._within(FINISH_LIMIT_S, self._fleet.finished())
-            await self._fleet.stop(at_once=self._stop is StopRequest.AT_ONCE)
+                await self._ending.within(HANG_UP_LIMIT_S, self._fleet.released())
+            await self._ending.within(FINISH_LIMIT_S, self._fleet.finished())
+            await self._fleet.stop(at_once=self._ending.at_once)
         finally:
             await self._stack.stop()
 
-    async def _within(self, limit_s: float, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for `work`, but neither beyond the limit nor once the user wants an end at once."""
-        tasks = (asyncio.create_task(work), asyncio.create_task(self._stopped_at_once.wait()))
-        await asyncio.wait(tasks, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _until_stopped(self, work: Coroutine[Any, Any, None], *, watch_stack: bool = True) -> None:
-        """Do `work` until it is done, a stop is asked for, or a service that is watched dies (StackError)."""
-        task = asyncio.create_task(work)
-        stopped = asyncio.create_task(self._stopped.wait())
-        failed = asyncio.create_task(self._stack.failed() if watch_stack else _never())
-        unwritable = asyncio.create_task(self._write_failed.wait())
-        everything = (task, stopped, failed, unwritable)
-        try:
-            await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
-            if self._cannot_write is not None and not self._stop:
-                raise self._cannot_write
-            if failed.done() and not self._ending:
-                raise failed.result()
-            if task.done() and self._early is None:
-                task.result()
-        finally:
-            for each in everything:
-                each.cancel()
-            await asyncio.gather(*everything, return_exceptions=True)
+    def _lagged(self, until_monotonic_s: float, lag_s: float) -> None:
+        self._followers.process_lagged("tester", lag_s * 1000)
 
     async def _show(self, clock: RunClock) -> None:
         while True:
-            self._progress.update(self._tally, self._fleet.active, clock.now())
+            self._progress.update(self._followers.tally, self._fleet.active, clock.now())
             await asyncio.sleep(0.5)
 
     # Small change.
 
-    def _write_error(self, error: RecordError) -> None:
-        """Nothing that is dialled from now on would be measured: the run ends, in order, with the first such error."""
-        self._cannot_write = self._cannot_write or error
-        self._write_failed.set()
-
     def _aside_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and isinstance(error := task.exception(), RecordError):
-            self._write_error(error)
+            self._ending.cannot_write(error)
 
     def _keep_state(self, state: RunState) -> None:
         """Write how the run ends: first before it hangs up, as whoever asked for its end may not wait for that."""
-        if self._cannot_write is not None and state is RunState.COMPLETE:
-            state = RunState.ABORTED
+        early = self._ending.early
         self._info = replace(
             self._info,
             state=state,
             ended_utc=utc_now().isoformat(timespec="seconds"),
-            ended_early=None if self._early is None else self._early.message,
+            ended_early=None if early is None else early.message,
             usage=self._live.usage(),
         )
         try:
             self._info.write(self._folder)
         except RecordError as error:
-            self._write_error(error)
+            self._ending.cannot_write(error)
 
     def _warn(self, *warnings: str) -> None:
         self._info = replace(self._info, warnings=(*self._info.warnings, *warnings))
 
     def _drop(self, call: PlannedCall, active: int) -> None:
-        self._tally.dropped[call.arm] += 1
+        self._followers.tally.dropped[call.arm] += 1
         assert self._clock is not None
         with EventWriter(self._folder.call(call.call_id).events) as events:
             events.add(
@@ -367,8 +272,3 @@ class RunSession:
 
 def _in_a_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-async def _never() -> StackError:
-    await asyncio.Event().wait()
-    raise AssertionError("unreachable")

@@ -139,8 +139,8 @@ async def test_a_run_that_is_ended_early_is_aborted_and_says_why(session: RunSes
     with_parts(session, IdleFleet(), stack)
     running = asyncio.create_task(session.run())
     await stack.starting.wait()
-    session.end_early(EndedEarlyError("ended early at the first limit", remedy="Raise it."))
-    session.end_early(EndedEarlyError("ended early at another", remedy=""))
+    session._ending.end_early(EndedEarlyError("ended early at the first limit", remedy="Raise it."))
+    session._ending.end_early(EndedEarlyError("ended early at another", remedy=""))
     session.stop()  # whoever is impatient does not change the reason
     with pytest.raises(EndedEarlyError, match="ended early at the first limit"):
         await running
@@ -178,7 +178,7 @@ async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: R
             return {}
 
     async def watch() -> None:
-        session.end_early(EndedEarlyError("ended early at a limit", remedy=""))
+        session._ending.end_early(EndedEarlyError("ended early at a limit", remedy=""))
 
     fleet = TalkingFleet()
     with_parts(session, fleet, RunningStack())
@@ -206,7 +206,7 @@ async def test_what_the_probes_told_last_in_the_warm_up_decides_whether_a_run_is
 
         async def finished(self) -> None:
             for spec in self.specs:
-                live.call_event(spec, ProbeMessage(t=0, via="file", received_s=None, message=connected))
+                live._followers.call_event(spec, ProbeMessage(t=0, via="file", received_s=None, message=connected))
 
     class WarmStack(Stack):
         def callee_env(self) -> dict[str, str]:
@@ -237,14 +237,14 @@ async def test_what_the_probes_told_last_in_the_warm_up_decides_whether_a_run_is
 
 async def test_a_folder_that_cannot_be_written_ends_the_run_with_the_first_error(session: RunSession) -> None:
     async def dial() -> None:
-        session.unwritable("0000-ga/audio.pcm: no space left on device")
-        session.unwritable("0001-ga/audio.pcm: no space left on device")
+        session._followers.unwritable("0000-ga/audio.pcm: no space left on device")
+        session._followers.unwritable("0001-ga/audio.pcm: no space left on device")
         await asyncio.Event().wait()
 
     with pytest.raises(RecordError, match=r"0000-ga/audio\.pcm: no space left") as raised:
-        await asyncio.wait_for(session._until_stopped(dial(), watch_stack=False), 10)
+        await asyncio.wait_for(session._ending.until_called(dial()), 10)
     assert "Make room" in raised.value.remedy
-    session._keep_state(RunState.COMPLETE)
+    session._keep_state(session._ending.state())
     assert RunInfo.read(session._folder).state is RunState.ABORTED
 
 
@@ -258,7 +258,7 @@ async def test_samples_that_cannot_be_written_end_the_run_too(session: RunSessio
         await asyncio.Event().wait()
 
     with pytest.raises(RecordError, match=r"health\.jsonl"):
-        await asyncio.wait_for(session._until_stopped(dial(), watch_stack=False), 10)
+        await asyncio.wait_for(session._ending.until_called(dial()), 10)
 
 
 async def test_how_the_run_ended_is_on_disk_before_it_winds_down(session: RunSession) -> None:
@@ -276,7 +276,7 @@ async def test_how_the_run_ended_is_on_disk_before_it_winds_down(session: RunSes
 
 
 def test_a_callee_process_that_died_is_named(session: RunSession) -> None:
-    session.process_died("callee-0", "callee-0 died (exit code 137)")
+    session._followers.process_died("callee-0", "callee-0 died (exit code 137)")
     assert session._info.warnings == (
         "Callee-0 died (exit code 137); the calls that it was in are errors of the tester.",
     )
