@@ -11,9 +11,10 @@ from loadtest.call.line import EventSink, TelephoneLine
 from loadtest.call.spec import Keys, Lines, Utterance
 from loadtest.clock import RunClock
 from loadtest.record.events import EndCause, Heard, KeyPressed, LineEnded, LineStarted, TurnKind
+from loadtest.scenario.callee import CalleeSpec
 from loadtest.scenario.keys import Press
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "habits_of"]
 
 DECIDE_EVERY_S = 0.02
 DEAF_S = 0.2
@@ -121,3 +122,17 @@ class Conversation:
                 after_silence_s=say.after_silence_s,
             )
         )
+
+
+def habits_of(callee: CalleeSpec, lines: Lines, patience_s: float, max_call_s: float) -> Habits:
+    """A scenario's callee in one call, with the lines that it can say there."""
+    return Habits(
+        lines=lines.cues,
+        reprompts=len(lines.reprompts),
+        goodbye=lines.goodbye is not None,
+        patience_s=patience_s,
+        most_reprompts=callee.reprompts,
+        agent_finished_after_s=callee.agent_finished_after_s,
+        greeting_limit_s=callee.greeting_limit_s,
+        max_call_s=max_call_s,
+    )
