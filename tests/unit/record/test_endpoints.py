@@ -24,13 +24,28 @@ def arm(endpoint: Any, agent: Any = "reference") -> Arm:
     [
         (arm({"profile": "p.yaml"}), (), Whose.SIMULATED, "simulated"),
         (arm({"profile": "p.yaml"}), ("127.0.0.1",), Whose.SIMULATED, "simulated"),
+        (
+            arm({"profile": "p.yaml"}, STARTED),
+            ("127.0.0.1", GOOGLE),
+            Whose.OTHER,
+            f"not known: not where the scenario says, but seen to connect to {GOOGLE}",
+        ),
         (arm({"base_url": "https://127.0.0.1:1"}), (), Whose.OTHER, "not Google's"),
+        (arm({"base_url": "https://U@Proxy.example.org:1/x"}), ("proxy.example.org",), Whose.OTHER, "not Google's"),
+        (
+            arm({"base_url": "https://127.0.0.1:1"}, STARTED),
+            (GOOGLE,),
+            Whose.OTHER,
+            f"not known: not where the scenario says, but seen to connect to {GOOGLE}",
+        ),
         (arm(None, THEIRS), (), Whose.OTHER, "the agent's own, not known to be Google's"),
         # What an agent of unknown settings says of one connection is no declaration.
         (arm(None, THEIRS), (GOOGLE,), Whose.OTHER, "the agent's own, not known to be Google's"),
         (arm("google"), (), Whose.GOOGLE, "Google"),
         (arm("google"), (GOOGLE,), Whose.GOOGLE, "Google"),
-        (arm("google", STARTED), (), Whose.GOOGLE, "Google"),
+        # It may ignore what its environment says.
+        (arm("google", STARTED), (), Whose.OTHER, "declared Google's, not verified"),
+        (arm("google", STARTED), (GOOGLE,), Whose.GOOGLE, "Google"),
         (
             arm("google", STARTED),
             (GOOGLE, "127.0.0.1"),
@@ -58,6 +73,7 @@ def test_whose_an_endpoint_is(one: Arm, hosts: tuple[str, ...], whose: Whose, la
         ((arm({"profile": "a"}), arm({"profile": "b"})), RunKind.REHEARSAL),
         ((arm({"profile": "a"}), arm({"base_url": "https://127.0.0.1:1"})), RunKind.OTHER),
         ((arm("google"), arm("google", THEIRS)), RunKind.OTHER),
+        ((arm("google"), arm("google", STARTED)), RunKind.OTHER),
         ((arm(None, THEIRS),), RunKind.OTHER),
     ],
 )
