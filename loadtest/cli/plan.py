@@ -88,10 +88,15 @@ def _rows(calls: Sequence[PlannedCall]) -> list[tuple[str, ...]]:
             f"{call.ring_s:.1f} s",
             call.pickup.value,
             f"{call.patience_s:.1f} s",
-            ", ".join(f"{name}={value}" for name, value in call.variables.items()),
+            ", ".join(f"{name}={_shown(value)}" for name, value in call.variables.items()),
         )
         for call in calls
     ]
+
+
+def _shown(value: str) -> str:
+    """Without what a terminal would obey."""
+    return value if value.isprintable() else json.dumps(value)
 
 
 def _show_calls(calls: Sequence[PlannedCall]) -> None:
@@ -104,12 +109,13 @@ def _show_calls(calls: Sequence[PlannedCall]) -> None:
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=SIMPLE_HEAD)
         for i, column in enumerate(columns):
             table.add_column(column, justify="left" if i in text else "right", no_wrap=True)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # what stands in brackets is no markup
         Console().print(table)
         return
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]

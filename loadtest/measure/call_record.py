@@ -182,6 +182,6 @@ def _lines(events: tuple[Event, ...], started: RecordingStarted) -> tuple[Callee
                 )
             )
         elif isinstance(event, KeyPressed) and lines:
-            # Keys are over when the last one was sent, which may be later than it was due.
-            lines[-1] = replace(lines[-1], speech_end_s=max(event.t, lines[-1].speech_start_s))
+            # Keys are over when the last one was sent, which may be later than it was due; before that they are cut.
+            lines[-1] = replace(lines[-1], speech_end_s=max(event.t, lines[-1].speech_end_s))
     return tuple(lines)

@@ -100,6 +100,21 @@ def test_the_shipped_peak_fits_two_cores() -> None:
     assert set(told["hashes"]) == {"scenario", "margins", "audio", "profiles", "plan"}
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_plan_shows_the_values_of_variables_as_they_are(
+    terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a terminal, or the table, would take for a command."""
+    script = 'version: 1\nvariables: {mood: ["[/b]\\e[31m"]}\nlines: [{name: yes, audio: audio/yes.wav}]\n'
+    (tmp_path / "script.yaml").write_text(script)
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: terminal, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    args = ["scenarios/smoke.yaml", "--set", f"script={tmp_path}/script.yaml"]
+    result = CliRunner().invoke(plan, args, standalone_mode=False)
+    assert result.exception is None
+    assert 'mood="[/b]\\u001b[31m"' in result.stdout
+
+
 def test_plan_refuses_what_cannot_be_run() -> None:
     result = CliRunner().invoke(plan, ["scenarios/nothing.yaml"], standalone_mode=False)
     assert isinstance(result.exception, ScenarioError)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.record.events import TurnKind
+from loadtest.record.events import EndCause, KeyPressed, TurnKind
 from tests.unit.measure.build import Conversation
 
 
@@ -86,3 +86,11 @@ def test_a_reply_to_keys_is_measured_from_the_last_one_that_was_sent() -> None:
     (row,) = talked.hangs_up(9).rows().turns
     assert (row["outcome"], row["latency_ms"]) == ("answered", pytest.approx(1400, abs=15))
     assert row["speech_end_s"] == pytest.approx(104.6)
+
+
+def test_keys_that_were_cut_short_are_no_lost_turn() -> None:
+    """As a spoken line that the agent hung up on is none: no reply was due yet."""
+    talked = Conversation().hears((0.8, 2.5)).presses((3.8, "1"), (4.1, "2"), (9.0, "#"))
+    talked.events = [e for e in talked.events if not (isinstance(e, KeyPressed) and e.digit == "#")]
+    (row,) = talked.hangs_up(5, EndCause.AGENT_HANGUP).rows().turns
+    assert (row["outcome"], row["lost"]) == (None, None)
