@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, Load
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import Use, check_limits, total_use
+from loadtest.plan.cost import Use, billed_arms, check_limits, total_use
 from loadtest.record.endpoints import endpoint_label, run_kind
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
@@ -106,8 +106,9 @@ def _run_in(
         summary = summarise(folder)
         write_summary(folder, summary)
     except RecordError as e:
-        failure = failure or e
-        failure.remedy += f" What was recorded is kept: measure it then with `loadtest measure {folder.path}`."
+        first = failure or e
+        first.remedy += f" What was recorded is kept: measure it then with `loadtest measure {folder.path}`."
+        raise first from None
     if isinstance(failure, EndedEarlyError):
         return Finished(folder, summary, failure.exit_code, failure)
     if failure is not None:
@@ -161,11 +162,22 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
         host=host(),
         arms={name: _fingerprint(arm) for name, arm in scenario.arms.items()},
         overrides=loaded.overrides,
+        warnings=_on_the_way(loaded, os.environ),
     )
     info.write(folder)
     write_atomically(folder.scenario, loaded.resolved_yaml.encode())
     write_plan(folder.plan, plan)
     return folder, info
+
+
+def _on_the_way(loaded: LoadedScenario, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What stands between the agents that are started and Google's endpoints, as far as the environment says."""
+    arms = loaded.scenario.arms
+    started = any(not arms[name].agent.external for name in billed_arms(loaded.scenario))
+    names = [name for name in ("HTTPS_PROXY", "https_proxy") if environ.get(name)]
+    if not started or not names:
+        return ()
+    return (f"{names[0]} is set: the way to Google leads over a proxy, which is in every latency.",)
 
 
 def _make_folder(results: Path, name: str) -> RunFolder:

@@ -1,13 +1,19 @@
-"""Where a run's results go."""
+"""Where a run's results go, and what is said when they cannot be made."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from loadtest.errors import RecordError
+from loadtest.errors import EndedEarlyError, RecordError
 from loadtest.jobs import run
+from loadtest.plan.build import build_plan
+from loadtest.scenario.load import load_scenario
+
+SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 
 
 def test_runs_that_begin_in_the_same_second_never_share_a_folder(
@@ -25,3 +31,25 @@ def test_a_folder_that_cannot_be_made_is_said_with_a_remedy(tmp_path: Path, resu
     with pytest.raises(RecordError, match="cannot be created") as raised:
         run._make_folder(tmp_path / results, "20261122T160102Z-peak")
     assert "--results" in raised.value.remedy
+
+
+def test_a_run_that_ended_early_and_cannot_be_measured_says_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_scenario(SMOKE)
+    plan = build_plan(loaded)
+    folder, info = run._open_run(loaded, plan, tmp_path)
+    replace(info, origin_monotonic_s=1.0).write(folder)
+
+    async def ends_early(*_: object) -> None:
+        raise EndedEarlyError("ended early at the limit", remedy="Raise it.")
+
+    def disk_is_full(_: object) -> None:
+        raise RecordError("tables: no space left on device", remedy="Make room.")
+
+    monkeypatch.setattr(run, "_run", ends_early)
+    monkeypatch.setattr("loadtest.measure.run.measure_run", disk_is_full)
+    with pytest.raises(EndedEarlyError, match="at the limit") as raised:
+        run._run_in(folder, info, loaded, plan, Console(quiet=True), -1)
+    assert "Raise it." in raised.value.remedy
+    assert f"loadtest measure {folder.path}" in raised.value.remedy
