@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-__all__ = ["Distribution", "Flag", "Model", "Name"]
+__all__ = ["Distribution", "Flag", "Model", "Name", "Version"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -23,6 +23,12 @@ def _bare_flag(value: Any) -> Any:
     # `{external, name: x}` is YAML for {external: null, name: x}: a bare key means yes.
     return True if value is None else value
 
+
+def _whole_number(value: Any) -> Any:
+    return value if type(value) is int else str(value)  # to Python, true and 1.0 equal 1
+
+
+Version = Annotated[Literal[1], BeforeValidator(_whole_number)]
 
 Flag = Annotated[bool, BeforeValidator(_bare_flag), WithJsonSchema({"type": ["boolean", "null"]})]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from loadtest.scenario.base import Distribution, Model, Name
+from loadtest.scenario.base import Distribution, Model, Name, Version
 
 __all__ = ["CalleeSpec", "Pickup", "PickupMix", "PlainLine", "Script", "ScriptLine"]
 
@@ -114,7 +114,7 @@ class ScriptLine(PlainLine):
 class Script(Model):
     """What the callee says."""
 
-    version: Literal[1]
+    version: Version
     """Version of this format."""
     voice: str | None = Field(default=None, pattern=VOICE)
     """The voice that speaks `say`: a name that `espeak-ng --voices` lists, with a variant if wanted."""

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from loadtest.scenario.base import Version
+
 __all__ = [
     "FAULTS",
     "Api",
@@ -145,7 +147,7 @@ class Fault(_Model):
 class EndpointProfile(_Model):
     """How one simulated model answers, and how it fails."""
 
-    version: Literal[1]
+    version: Version
     """Version of this format."""
     model: str = Field(min_length=1)
     """The model's name as clients give it, without `models/` or a project."""

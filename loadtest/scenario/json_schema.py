@@ -60,9 +60,20 @@ def _make_plain(schema: Any) -> None:
 
 def _exactly_one(*names: str) -> Callable[[Schema], None]:
     def correct(schema: Schema) -> None:
+        _never_null(schema, names)
         schema["oneOf"] = [{"required": [name]} for name in names]
 
     return correct
+
+
+def _never_null(schema: Schema, names: tuple[str, ...]) -> None:
+    """A key without a value would satisfy `required`, and nothing else."""
+    for name in names:
+        field = schema["properties"][name]
+        forms = [form for form in field.get("anyOf", ()) if form != {"type": "null"}]
+        if len(forms) == 1:
+            del field["anyOf"]
+            field |= forms[0]
 
 
 def _or(*others: Schema, one_of: tuple[str, ...]) -> Callable[[Schema], None]:
@@ -70,6 +81,7 @@ def _or(*others: Schema, one_of: tuple[str, ...]) -> Callable[[Schema], None]:
 
     def correct(schema: Schema) -> None:
         description = schema.pop("description")
+        _never_null(schema, one_of)
         mapping = {**schema, "oneOf": [{"required": [name]} for name in one_of]}
         schema.clear()
         schema.update({"description": description, "anyOf": [*others, mapping]})
@@ -86,7 +98,8 @@ def _distribution(schema: Schema) -> None:
         "required": ["median", "p95"],
         "additionalProperties": False,
     }
-    for end in schema["properties"]["uniform"]["anyOf"][0]["prefixItems"]:
+    _never_null(schema, ("uniform",))
+    for end in schema["properties"]["uniform"]["prefixItems"]:
         end["minimum"] = 0
     _or({"type": "number", "minimum": 0}, one_of=("constant", "uniform", "lognormal"))(schema)
 

@@ -12,7 +12,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from loadtest.scenario.arms import Arm
-from loadtest.scenario.base import Model, Name
+from loadtest.scenario.base import Model, Name, Version
 from loadtest.scenario.callee import CalleeSpec
 
 __all__ = ["Arrivals", "CompareSpec", "Limits", "Scenario", "ValidityLimits"]
@@ -95,7 +95,7 @@ class Limits(Model):
 class Scenario(Model):
     """A whole scenario file."""
 
-    version: Literal[1]
+    version: Version
     """Version of this schema."""
     name: Name
     """Names the results folder."""

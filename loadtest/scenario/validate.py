@@ -28,6 +28,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "bool_type": "true or false",
     "dict_type": "a mapping (key: value lines)",
     "model_type": "a mapping (key: value lines)",
+    "model_attributes_type": "a mapping (key: value lines)",
     "tuple_type": "a list ([a, b], or lines that begin with -)",
     "greater_than": "a number > {gt:g}",
     "greater_than_equal": "a number >= {ge:g}",

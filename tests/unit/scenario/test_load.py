@@ -46,6 +46,11 @@ def test_shipped_scenarios_load(path: Path) -> None:
 
 # Old text, new text, what is said. One line for each way in which a scenario can be unusable.
 WRONG = {
+    "a version that only equals 1": (
+        "version: 1",
+        "version: true",
+        "small.yaml:1:10: version: expected 1; found `true`",
+    ),
     "unknown key": (
         "blocks: 3",
         "blocks: 3\nseeed: 4",
