@@ -92,7 +92,7 @@ class Switchboard:
             case Answered() if dial.there is not None:
                 dial.answered = True
                 _settle(dial.picked_up, dial.there)
-            case DialFailed(sip_status=None):
+            case DialFailed(sip_status=None) if dial.there is not None:  # else it never rang: Ended, next, says why
                 self._failed(dial, dial_errors.RANG_OUT)
             case DialFailed(sip_status=int(status)):
                 self._failed(dial, dial_errors.sip_answer(status))

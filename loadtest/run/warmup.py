@@ -10,7 +10,7 @@ from dataclasses import replace
 from loadtest.call.spec import CallSpec
 from loadtest.errors import StackError
 from loadtest.plan.calls import PlannedCall
-from loadtest.record.events import Event, Outcome, ProbeMessage
+from loadtest.record.events import AgentJoined, Event, Outcome, ProbeMessage
 from loadtest.record.layout import RunFolder
 from loadtest.record.reader import read_events
 from loadtest.run.fleet import Fleet
@@ -43,11 +43,11 @@ async def warm_up(specs: list[CallSpec], fleet: Fleet, folder: RunFolder, outcom
     for spec in specs:
         outcome = outcomes.get(spec.call.call_id)
         if outcome in (Outcome.AGENT_NO_SHOW, Outcome.DIAL_ERROR, Outcome.TESTER_ERROR):
-            events = folder.warmup(spec.call.call_id).events
+            path = folder.warmup(spec.call.call_id).events
+            hint = _hint(spec, outcome, read_events(path).events)
             raise StackError(
                 f"warm-up call of arm {spec.call.arm}: {outcome}",
-                remedy=f"No call of this arm can work. {_hint(spec, outcome)}{events} and the logs in {folder.logs} "
-                "say more.",
+                remedy=f"No call of this arm can work. {hint}{path} and the logs in {folder.logs} say more.",
             )
         if outcome is not Outcome.COMPLETED:
             warnings.append(f"The warm-up call of arm {spec.call.arm} ended as {outcome}; its agent was not heard.")
@@ -65,9 +65,14 @@ def worker_mode(events: Iterable[Event]) -> str | None:
     return next((mode for hello in hellos if isinstance(mode := hello.get("mode"), str)), None)
 
 
-def _hint(spec: CallSpec, outcome: Outcome) -> str:
+def _hint(spec: CallSpec, outcome: Outcome, events: Iterable[Event]) -> str:
     if outcome is not Outcome.AGENT_NO_SHOW:
         return ""
+    if spec.dialled_by_agent and any(isinstance(event, AgentJoined) for event in events):
+        return (
+            "Its agent came and did not dial: it must call create_sip_participant, within `agent_join_limit_s`, at "
+            "the LIVEKIT_URL that it is started with. "
+        )
     who = "that joins every room by itself" if spec.agent_name is None else f"registered as {spec.agent_name!r}"
     return f"Is there a worker {who}, with capacity to spare? `loadtest doctor` with this scenario looks closer. "
 

@@ -24,6 +24,7 @@ from livekit import api, rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, cli
 
 SPEECH = Path(__file__).parents[3] / "scenarios" / "audio" / "what-is-it-about.wav"
+rtc.AudioResampler(48_000, 16_000)  # loads the SDK's library before two threads can do it at once
 server = AgentServer(
     host="127.0.0.1",
     port=0,

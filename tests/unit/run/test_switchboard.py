@@ -140,7 +140,8 @@ async def test_nobody_picks_up_in_time(board: Switchboard) -> None:
 
 
 async def test_a_callee_that_cannot_enter_the_room_is_the_bridges_failure(board: Switchboard) -> None:
-    dialling, _ = await dial(board, ended(Outcome.DIAL_ERROR, "no answer within 15 s"))
+    failed = DialFailed(t=2.0, sip_status=None)
+    dialling, _ = await dial(board, failed, ended(Outcome.DIAL_ERROR, "no answer within 15 s"))
     assert await dialling == dial_errors.bridge_failed("no answer within 15 s")
 
 

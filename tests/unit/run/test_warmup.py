@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from loadtest.call.spec import CallSpec
 from loadtest.errors import StackError
-from loadtest.record.events import Outcome, ProbeMessage
+from loadtest.record.events import AgentJoined, Outcome, ProbeMessage
 from loadtest.record.layout import RunFolder
 from loadtest.record.writer import EventWriter
 from loadtest.run.warmup import warm_up, warmup_calls
@@ -50,3 +51,14 @@ async def test_an_agent_that_does_not_come_is_named(tmp_path: Path) -> None:
         await warmed(tmp_path, Outcome.AGENT_NO_SHOW)
     assert "registered as 'mine'" in raised.value.remedy
     assert "loadtest doctor" in raised.value.remedy
+
+
+async def test_an_agent_that_comes_and_does_not_dial_is_told_apart(tmp_path: Path) -> None:
+    folder, call = RunFolder(tmp_path), replace(spec(), dialled_by_agent=True)
+    with EventWriter(folder.warmup(call.call.call_id).events) as events:
+        events.add(AgentJoined(t=0.1, identity="agent-1"))
+    with pytest.raises(StackError, match="arm ga: agent_no_show") as raised:
+        await warm_up([call], Fleet(), folder, {call.call.call_id: Outcome.AGENT_NO_SHOW})  # type: ignore[arg-type]
+    assert "did not dial" in raised.value.remedy
+    assert "create_sip_participant" in raised.value.remedy
+    assert "registered" not in raised.value.remedy
