@@ -40,6 +40,11 @@ class AgentDial:
         """An agent's connection to the room ended."""
         self._lost = self._lost or identity == self._agent
 
+    @property
+    def gone(self) -> bool:
+        """An agent was connected to the room, and its connection has ended."""
+        return self._agent is not None and self._lost
+
     async def wait(self, limit_s: float, ended: asyncio.Future[CallEnd]) -> DialRequest | CallEnd:
         """The agent's request, or how the call ends without one. ended: resolves if the call is over anyway."""
         loop = asyncio.get_running_loop()

@@ -172,6 +172,9 @@ class Call:
         except Exception as e:  # noqa: BLE001 - as above: the call's boundary, in a task of its own
             self._finish(self._events.failed(e, Outcome.TESTER_ERROR))
             return
+        if not self._agent_is_there() and self._setup.agent_gone:  # it dialled, and went before the callee was there
+            self._finish(CallEnd(Outcome.AGENT_LEFT, EndCause.AGENT_HANGUP, "the agent left while it dialled"))
+            return
         reason = stop.reason
         if stop.cause is EndCause.LIMIT and self._setup.max_call_s < self._at.callee.max_call_s:
             reason = f"the agent's max_call_duration {self._setup.max_call_s:g} s"

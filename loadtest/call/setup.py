@@ -55,6 +55,11 @@ class CallSetup:
         return self._agent_dial
 
     @property
+    def agent_gone(self) -> bool:
+        """An agent that dials was there and went, as far as is known without being in the room."""
+        return self._agent_dial is not None and self._agent_dial.gone
+
+    @property
     def max_call_s(self) -> float:
         """After which time the callee hangs up."""
         asked_s = None if self.dialled is None else self.dialled.max_call_s

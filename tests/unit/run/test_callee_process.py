@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from loadtest.call.presence import DialRequest, Presence
 from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError, RecordError, ScenarioError
@@ -41,12 +43,17 @@ class Room:
         pass
 
 
-def begin(folder: Path, tmp_path: Path) -> CalleeProcess:
+def begin(folder: Path, tmp_path: Path, *overrides: str, by_agent: bool = False) -> CalleeProcess:
     """A process that was told to place a call."""
-    spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
+    room = "outbound-00000000-12005550100"
+    spec = CallSpec(
+        call=replace(CALL, ring_s=0.05), room=room, agent_name=None, metadata="{}", dialled_by_agent=by_agent
+    )
     server = LiveKitServer("ws://127.0.0.1:1", "key", "secret")
     process = CalleeProcess(
-        _Begin("callee-0", SMOKE, (), tmp_path, load_scenario(SMOKE).hashes), server, cast("Any", None)
+        _Begin("callee-0", SMOKE, overrides, tmp_path, load_scenario(SMOKE, overrides).hashes),
+        server,
+        cast("Any", None),
     )
     process.obey({"command": "call", "spec": spec.to_json(), "folder": str(folder), "origin": 0.0})
     return process
@@ -181,3 +188,47 @@ def test_a_scenario_that_was_edited_since_the_plan_is_refused(tmp_path: Path) ->
             LiveKitServer("ws://127.0.0.1:1", "k", "s"),
             cast("Any", None),
         )
+
+
+class Quiet(Room):
+    """A room in which all goes well and nobody is."""
+
+    agent_identity = None
+    participant_id = "PA_1"
+
+    async def create(self, *, empty_limit_s: float) -> None: ...
+
+    async def dispatch(self) -> None: ...
+
+    async def join(self, source: object, presence: Presence) -> None: ...
+
+    async def set_status(self, status: str) -> None: ...
+
+    async def send(self, topic: str, data: bytes) -> None: ...
+
+    async def press(self, press: object) -> None: ...
+
+    async def agents_there(self) -> tuple[str, ...]:
+        return ("agent-1",)
+
+
+@pytest.mark.parametrize(("stays", "outcome"), [(True, "agent_no_show"), (False, "agent_left")])
+async def test_an_agent_that_goes_before_the_callee_it_dialled_is_there_has_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stays: bool, outcome: str
+) -> None:
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Quiet)
+    process = begin(tmp_path / "call", tmp_path, "callee.agent_join_limit_s=0.1", by_agent=True)
+    await asyncio.sleep(0)  # its task begins
+    presence = Presence(identity="someone", name="", attributes={})
+    dial = DialRequest(
+        number="+1", presence=presence, wait_until_answered=False, ringing_limit_s=30.0, max_call_s=None
+    ).to_json()
+    process.obey({"command": "agent_signals", "call_id": "0000-ga", "identity": "agent-1", "connected": True})
+    process.obey({"command": "dialled", "call_id": "0000-ga", "request": dial})
+    if not stays:
+        process.obey({"command": "agent_signals", "call_id": "0000-ga", "identity": "agent-1", "connected": False})
+    await asyncio.gather(*process._tasks)
+    events = read_events(tmp_path / "call" / "events.jsonl").events
+    kinds = [event.type for event in events if event.type in {"agent_joined", "agent_dialled", "ringing", "answered"}]
+    assert kinds == ["agent_joined", "agent_dialled", "ringing", "answered"]
+    assert [event.outcome.value for event in events if isinstance(event, Ended)] == [outcome]
