@@ -28,6 +28,7 @@ from loadtest.jobs.checks.machine import (
 from loadtest.plan.build import build_plan
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
+from loadtest.plan.cost import check_limits, total_use
 from loadtest.plan.outlook import Outlook, outlook
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import host
@@ -78,6 +79,7 @@ def examine(
         check_open_files(calls=expected.peak),
         check_capacity(expected, cores, all_here=_all_here(loaded)),
         *_permissions(loaded),
+        *_limits(loaded, plan, cores),
     ]
     if any(one.state is State.FAILED for one in found):
         return [*found, _not_looked_at("agents", "what failed above comes first")]
@@ -125,6 +127,19 @@ def _permissions(loaded: LoadedScenario) -> list[Finding]:
             )
         )
     return found
+
+
+def _limits(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], cores: int) -> list[Finding]:
+    """Of minutes and cost at Google's endpoints, if calls go there."""
+    try:
+        use = check_limits(loaded, plan, resolve_cap(loaded.scenario, cores))
+    except ScenarioError as error:
+        return [Finding("limits", State.FAILED, error.message, error.remedy)]
+    if not use:
+        return []
+    total = total_use(use)
+    cost = "at no known price" if total.usd is None else f"an estimated ${total.usd:.2f}"
+    return [Finding("limits", State.OK, f"about {total.call_minutes:.1f} call minutes are expected, {cost}")]
 
 
 async def _server(access: LiveKitAccess, say: Callable[[str], None]) -> list[Finding]:

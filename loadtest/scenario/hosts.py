@@ -64,6 +64,9 @@ def host_problems(loaded: LoadedScenario) -> Iterator[Problem]:
         if target is None:
             text = f'expected an https:// URL with a host; found "{arm.endpoint.base_url}"'
             yield Problem(place, field, text, "For example: base_url: https://127.0.0.1:8443")
+        elif _holds_more(arm.endpoint.base_url):
+            text = "expected a URL without user, password, query and fragment, as it is kept with the results"
+            yield Problem(place, field, text, f"For example: base_url: https://{target}")
         elif is_google(target):
             text = f"expected another endpoint than Google's own; found {target}"
             yield Problem(place, field, text, "Say `endpoint: google`, so that the run is reported as live.")
@@ -91,9 +94,12 @@ def _livekit_problems(loaded: LoadedScenario, url: str) -> Iterator[Problem]:
     scenario = loaded.scenario
     place = Place("LIVEKIT_URL")
     target = _host_of(url)
-    if target is None or urlsplit(url).scheme not in _LIVEKIT_SCHEMES:
+    if target is None or urlsplit(url).scheme not in _LIVEKIT_SCHEMES or _holds_more(url):
         yield Problem(
-            place, "", "expected a ws:// or wss:// URL with a host; found another", "For example ws://127.0.0.1:7880"
+            place,
+            "",
+            "expected a ws:// or wss:// URL with a host and no user or query; found another",
+            "For example ws://127.0.0.1:7880",
         )
     else:
         yield from _permitted(scenario, target, place, "")
@@ -136,6 +142,12 @@ def _host_of(url: str) -> str | None:
     except ValueError:
         return None
     return _plain(host) if host else None
+
+
+def _holds_more(url: str) -> bool:
+    """Whether there is a place in it where secrets are put."""
+    parts = urlsplit(url)
+    return "@" in parts.netloc or bool(parts.query or parts.fragment)
 
 
 def _plain(host: str) -> str:

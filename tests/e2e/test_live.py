@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.harness import REPOSITORY, LiveRun, Results, profile, scenario
 
 KEY = "AIza-the-key-of-this-test"
@@ -19,7 +21,7 @@ MODELS = {"preview": "gemini-3.1-flash-live-preview", "ga": "gemini-3.8-live"}
 @contextmanager
 def google(folder: Path, profiles: Mapping[str, Any], key: str = KEY) -> Iterator[dict[str, str]]:
     """The environment in which Google's name leads to the simulator."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     command = [sys.executable, "-m", "tests.e2e.google", str(folder), json.dumps(profiles), key]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -33,14 +35,28 @@ def google(folder: Path, profiles: Mapping[str, Any], key: str = KEY) -> Iterato
         process.kill()
 
 
-def run_live(
+@contextmanager
+def live(
     folder: Path, *faults: Mapping[str, Any], arms: Sequence[str] = ("ga",), key: str = KEY, **more: Any
-) -> Results:
+) -> Iterator[LiveRun]:
     """A run of a rehearsal's scenario with --live; the faults are the ga endpoint's."""
     profiles = {"preview": profile(MODELS["preview"]), "ga": profile(MODELS["ga"], *faults)}
     file = scenario(folder, {name: {"model": MODELS[name], "endpoint": profiles[name]} for name in arms}, **more)
     with google(folder / "google", profiles, key) as env, LiveRun(file, "--live", env=env) as run:
-        return run.finish()
+        yield run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
+    """The runs of these tests. At the same time, as most of a run is waiting."""
+    folder = tmp_path_factory.mktemp("live")
+    quota = {"fault": "F13", "at_connect": 1, "http_status": 429, "calls": ["0002-ga"]}
+    with (
+        live(folder / "good", arms=tuple(MODELS)) as good,
+        live(folder / "quota", quota, blocks=12) as short,
+        live(folder / "key", key="another key") as refused,
+    ):
+        return {"good": good.finish(), "quota": short.finish(), "key": refused.finish()}
 
 
 def the_key_is_nowhere(results: Results) -> None:
@@ -49,8 +65,8 @@ def the_key_is_nowhere(results: Results) -> None:
         assert file.is_dir() or KEY.encode() not in file.read_bytes(), file
 
 
-def test_a_good_live_run(tmp_path: Path) -> None:
-    results = run_live(tmp_path, arms=tuple(MODELS))
+def test_a_good_live_run(runs: Mapping[str, Results]) -> None:
+    results = runs["good"]
     assert results.exit_code == 0, results.stderr
     info, summary = results.run_json(), results.summary()
     assert (info["kind"], summary["kind"], info["ended_early"]) == ("live", "live", None)
@@ -59,6 +75,7 @@ def test_a_good_live_run(tmp_path: Path) -> None:
     assert {row["host"] for row in results.table("connections")} == {"generativelanguage.googleapis.com"}
     assert [arm["endpoint"] for arm in summary["arms"].values()] == ["Google", "Google"]
     assert "LIVE run against Google's endpoints" in results.stdout
+    assert any("HTTPS_PROXY is set: the way to Google leads over a proxy" in said for said in summary["warnings"])
     assert summary["usage"] == info["usage"]
     for used in info["usage"].values():
         assert 0 < used["call_minutes"] < 3
@@ -72,9 +89,8 @@ def test_a_good_live_run(tmp_path: Path) -> None:
     assert results.leftovers == ()
 
 
-def test_a_quota_ends_a_live_run_early(tmp_path: Path) -> None:
-    quota = {"fault": "F13", "at_connect": 1, "http_status": 429, "calls": ["0002-ga"]}
-    results = run_live(tmp_path, quota, blocks=12)
+def test_a_quota_ends_a_live_run_early(runs: Mapping[str, Results]) -> None:
+    results = runs["quota"]
     assert results.exit_code == 1
     info = results.run_json()
     assert (info["state"], info["kind"]) == ("aborted", "live")
@@ -89,8 +105,8 @@ def test_a_quota_ends_a_live_run_early(tmp_path: Path) -> None:
     the_key_is_nowhere(results)
 
 
-def test_a_wrong_key_ends_a_live_run_before_it_dials(tmp_path: Path) -> None:
-    results = run_live(tmp_path, key="another key")
+def test_a_wrong_key_ends_a_live_run_before_it_dials(runs: Mapping[str, Results]) -> None:
+    results = runs["key"]
     assert results.exit_code == 1
     assert "refuses the credentials (close 1007: API key not valid." in results.stderr
     assert "Export a valid key of the Gemini API in GOOGLE_API_KEY." in results.stderr

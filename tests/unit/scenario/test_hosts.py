@@ -41,7 +41,7 @@ def test_an_unlisted_livekit_server_is_refused(spoil: Spoil) -> None:
     check_hosts(loaded, {"LIVEKIT_URL": "wss://livekit.example.org:7880"})
     check_hosts(loaded, {"LIVEKIT_URL": "ws://127.0.0.1:7880"})
     assert "found other.example.org" in refused(loaded, "wss://other.example.org")
-    assert "hosts: [evil.example.org]" in refused(loaded, "wss://livekit.example.org@evil.example.org")
+    assert "no user or query" in refused(loaded, "wss://livekit.example.org@evil.example.org")
     assert "expected a ws:// or wss:// URL" in refused(loaded, "livekit.example.org")
 
 
@@ -82,7 +82,10 @@ def test_the_embedded_stack_does_not_care_about_the_environment(spoil: Spoil) ->
             "small.yaml:6:26: arms.preview.endpoint.base_url: expected loopback or a host",
         ),
         ("https://generativelanguage.googleapis.com/", "Say `endpoint: google`"),
-        ("https://localhost@stand-in.example.org", "found stand-in.example.org"),
+        ("https://GenerativeLanguage.GoogleAPIs.com.:443/v1", "Say `endpoint: google`"),
+        ("https://localhost@stand-in.example.org", "without user"),
+        ("https://u:hush-hush@127.0.0.1", "without user"),
+        ("https://127.0.0.1/x?key=hush-hush", "without user"),
     ],
 )
 def test_a_stand_in_elsewhere_is_refused(spoil: Spoil, url: str, said: str) -> None:
@@ -90,6 +93,13 @@ def test_a_stand_in_elsewhere_is_refused(spoil: Spoil, url: str, said: str) -> N
     with pytest.raises(ScenarioError) as raised:
         check_hosts(loaded, {})
     assert said in str(raised.value)
+    assert "hush" not in str(raised.value)
+
+
+def test_the_url_of_livekit_holds_no_password(spoil: Spoil) -> None:
+    with pytest.raises(ScenarioError, match="no user or query; found another") as raised:
+        check_hosts(load_scenario(spoil(), [*EXTERNAL]), {"LIVEKIT_URL": "ws://u:hush-hush@127.0.0.1:7880"})
+    assert "hush" not in str(raised.value)
 
 
 def test_a_listed_or_local_stand_in_is_fine(spoil: Spoil) -> None:
