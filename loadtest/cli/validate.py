@@ -77,9 +77,11 @@ def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, A
         finding["problems"] = [_plain(problem) for problem in error.problems]
         return finding
     arms = ", ".join(loaded.scenario.arms)
+    shipped = f"; {', '.join(loaded.shipped)}: as shipped with loadtest" if loaded.shipped else ""
     return finding | {
         "ok": True,
-        "summary": f"{len(calls)} calls, {len(loaded.script.lines)} script lines, arms {arms}",
+        "summary": f"{len(calls)} calls, {len(loaded.script.lines)} script lines, arms {arms}{shipped}",
+        "shipped": list(loaded.shipped),
         "hashes": dict(loaded.hashes),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from loadtest.scenario.problems import nearest
 from loadtest.scenario.shipped import shipped
 
-__all__ = ["find", "missing"]
+__all__ = ["find", "is_shipped", "missing"]
 
 
 def find(file: Path, named: str) -> Path:
@@ -19,6 +19,11 @@ def find(file: Path, named: str) -> Path:
         if ours is not None and ours.is_file():
             return ours
     return beside
+
+
+def is_shipped(file: Path, named: str) -> bool:
+    """Whether `find` leads past what is beside the file."""
+    return find(file, named) != Path(os.path.normpath(file.parent / named))
 
 
 def missing(what: str, file: Path, named: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.redact import keep_secret, own_redactor, secrets_in
 from loadtest.scenario.endpoint import EndpointProfile
+from loadtest.scenario.find import find, is_shipped
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.named_files import NamedFiles
 from loadtest.scenario.overrides import apply_overrides
@@ -44,6 +45,8 @@ class LoadedScenario:
     """What goes into the results folder."""
     hashes: Mapping[str, str]
     """sha256 of scenario (with its script), margins (with thresholds), audio, profiles."""
+    shipped: tuple[str, ...] = ()
+    """What it or its script names that was not beside the naming file, and comes with loadtest."""
     places: Mapping[str, Place] = field(default_factory=dict, repr=False)
     """Where each value was written, by dotted path."""
 
@@ -93,6 +96,7 @@ def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = Fal
             scenario, path.name, (f"{name}={text}" for name, text in texts), own_redactor(os.environ)
         ),
         hashes=hashes(scenario, script.spec, script.audio, profiles),
+        shipped=_shipped(path, scenario, script),
         places={dotted(where): place for where, place in source.values.items()},
     )
 
@@ -100,6 +104,14 @@ def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = Fal
 def _arms(source: Source) -> Mapping[str, Any]:
     arms = source.data.get("arms")
     return arms if isinstance(arms, dict) else {}
+
+
+def _shipped(path: Path, scenario: Scenario, script: LoadedScript) -> tuple[str, ...]:
+    profiles = [arm.endpoint.profile for arm in scenario.arms.values() if arm.endpoint and arm.endpoint.profile]
+    of_script = find(path, scenario.script)
+    audio = [line.spec.audio for line in script.everything if line.spec.audio]
+    named = [(path, scenario.script), *((path, name) for name in profiles), *((of_script, name) for name in audio)]
+    return tuple(dict.fromkeys(name for file, name in named if is_shipped(file, name)))
 
 
 def _thresholds(source: Source, problems: list[Problem]) -> tuple[Threshold, ...]:

@@ -67,10 +67,14 @@ class LoadedScript:
     goodbye: LoadedLine | None
 
     @property
+    def everything(self) -> tuple[LoadedLine, ...]:
+        """Lines, re-prompts, goodbye."""
+        return (*self.lines, *self.reprompts, *([self.goodbye] if self.goodbye else []))
+
+    @property
     def audio(self) -> tuple[str, ...]:
         """sha256 of all that can be heard, in the order of lines, re-prompts, goodbye."""
-        everything = (*self.lines, *self.reprompts, *([self.goodbye] if self.goodbye else []))
-        return tuple(take.sha256 for line in everything for take in line.takes.values())
+        return tuple(take.sha256 for line in self.everything for take in line.takes.values())
 
 
 def load_script(path: Path, source: Source, problems: list[Problem]) -> LoadedScript | None:

@@ -100,6 +100,16 @@ def test_the_shipped_peak_fits_two_cores() -> None:
     assert set(told["hashes"]) == {"scenario", "margins", "audio", "profiles", "plan"}
 
 
+def test_validate_says_what_was_taken_from_the_shipped(tmp_path: Path) -> None:
+    """A file of one's own that is mistyped, or in another folder, is not replaced in silence."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((ROOT / "scenarios/smoke.yaml").read_text())
+    said = CliRunner().invoke(validate, [str(mine), "scenarios/smoke.yaml"], standalone_mode=False).stdout.splitlines()
+    profiles = [f"endpoints/{model}.yaml" for model in ("gemini-3.1-flash-live-preview", "gemini-3.8-live")]
+    assert said[0].endswith(f"; {', '.join(['scripts/smoke.yaml', *profiles])}: as shipped with loadtest)")
+    assert "shipped" not in said[1]
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_plan_shows_the_values_of_variables_as_they_are(
     terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -261,7 +261,9 @@ def test_what_is_not_beside_the_file_is_looked_for_among_the_shipped(spoil: Spoi
     assert [line.name for line in loaded.script.lines][:2] == ["book-appointment", "morning-or-afternoon"]
     mine = script(lambda *_: path, SCRIPT.replace("../audio/first.wav", "audio/yes.wav").replace("../", ""))
     Path("small.yaml").write_text(Path("small.yaml").read_text().replace("scripts/appointment.yaml", "script.yaml"))
+    assert loaded.shipped == ("scripts/appointment.yaml",)
     (first, second) = load_scenario(mine).script.lines
+    assert load_scenario(mine).shipped == ("audio/yes.wav",)
     assert (first.duration_s, second.duration_s) == (pytest.approx(0.66, abs=0.01), pytest.approx(0.5))
 
 
