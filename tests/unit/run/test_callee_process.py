@@ -18,6 +18,7 @@ from loadtest.record.events import CallFailed, Ended, Event, Outcome
 from loadtest.record.reader import read_events
 from loadtest.record.writer import EventWriter
 from loadtest.run.callee_process import CalleeProcess, _Begin
+from loadtest.scenario.callee import Pickup
 from loadtest.scenario.load import load_scenario
 from tests.unit.calls import planned_call
 
@@ -43,11 +44,17 @@ class Room:
         pass
 
 
-def begin(folder: Path, tmp_path: Path, *overrides: str, by_agent: bool = False) -> CalleeProcess:
+def begin(
+    folder: Path, tmp_path: Path, *overrides: str, by_agent: bool = False, pickup: Pickup = Pickup.ANSWER
+) -> CalleeProcess:
     """A process that was told to place a call."""
     room = "outbound-00000000-12005550100"
     spec = CallSpec(
-        call=replace(CALL, ring_s=0.05), room=room, agent_name=None, metadata="{}", dialled_by_agent=by_agent
+        call=replace(CALL, ring_s=0.05, pickup=pickup),
+        room=room,
+        agent_name=None,
+        metadata="{}",
+        dialled_by_agent=by_agent,
     )
     server = LiveKitServer("ws://127.0.0.1:1", "key", "secret")
     process = CalleeProcess(
@@ -190,6 +197,15 @@ def test_a_scenario_that_was_edited_since_the_plan_is_refused(tmp_path: Path) ->
         )
 
 
+DIAL = DialRequest(
+    number="+1",
+    presence=Presence(identity="someone", name="", attributes={}),
+    wait_until_answered=False,
+    ringing_limit_s=30.0,
+    max_call_s=None,
+).to_json()
+
+
 class Quiet(Room):
     """A room in which all goes well and nobody is."""
 
@@ -219,12 +235,8 @@ async def test_an_agent_that_goes_before_the_callee_it_dialled_is_there_has_left
     monkeypatch.setattr("loadtest.call.dial.CallRoom", Quiet)
     process = begin(tmp_path / "call", tmp_path, "callee.agent_join_limit_s=0.1", by_agent=True)
     await asyncio.sleep(0)  # its task begins
-    presence = Presence(identity="someone", name="", attributes={})
-    dial = DialRequest(
-        number="+1", presence=presence, wait_until_answered=False, ringing_limit_s=30.0, max_call_s=None
-    ).to_json()
     process.obey({"command": "agent_signals", "call_id": "0000-ga", "identity": "agent-1", "connected": True})
-    process.obey({"command": "dialled", "call_id": "0000-ga", "request": dial})
+    process.obey({"command": "dialled", "call_id": "0000-ga", "request": DIAL})
     if not stays:
         process.obey({"command": "agent_signals", "call_id": "0000-ga", "identity": "agent-1", "connected": False})
     await asyncio.gather(*process._tasks)
@@ -232,3 +244,17 @@ async def test_an_agent_that_goes_before_the_callee_it_dialled_is_there_has_left
     kinds = [event.type for event in events if event.type in {"agent_joined", "agent_dialled", "ringing", "answered"}]
     assert kinds == ["agent_joined", "agent_dialled", "ringing", "answered"]
     assert [event.outcome.value for event in events if isinstance(event, Ended)] == [outcome]
+
+
+async def test_the_tester_hears_how_a_dial_failed_before_it_hears_that_the_call_is_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.call.dial.CallRoom", Quiet)
+    process = begin(tmp_path / "call", tmp_path, by_agent=True, pickup=Pickup.BUSY)
+    await asyncio.sleep(0)  # its task begins
+    process.obey({"command": "dialled", "call_id": "0000-ga", "request": DIAL})
+    await asyncio.gather(*process._tasks)
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [json.loads(report["event"]) for report in reports if report["report"] == "event"]
+    assert [event["type"] for event in told] == ["call_started", "ringing", "dial_failed", "ended"]
+    assert told[2]["sip_status"] == 486
