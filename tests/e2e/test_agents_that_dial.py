@@ -51,7 +51,8 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Results:
         {"only": arm},
         blocks=CALLS,
         dial="by_agent",
-        arrivals=[{"rate_per_minute": 80}],
+        cap=CALLS,
+        arrivals=[{"rate_per_minute": 150}],
         callee={
             "greeting_limit_s": 0.5,  # who is called says something first
             "pickup": {"answer": 0.4, "no_answer": 0.2, "busy": 0.2, "rejected": 0.2},

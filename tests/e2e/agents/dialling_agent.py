@@ -26,7 +26,7 @@ from google.protobuf.duration_pb2 import Duration
 from livekit import api, rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, cli
 
-SPEECH = Path(__file__).parents[3] / "scenarios" / "audio" / "what-is-it-about.wav"
+SPEECH = Path(__file__).parents[3] / "scenarios" / "audio" / "yes-please.wav"
 TRUNK = "ST_outbound"
 rtc.AudioResampler(48_000, 16_000)  # loads the SDK's library before two threads can do it at once
 server = AgentServer(
