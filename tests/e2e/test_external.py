@@ -23,8 +23,12 @@ PROBED = {"audible", "close_id", "connection_id", "resumed_over_callee", "socket
 """Columns that are empty where no probe was."""
 
 
+NOBODY = {"only": {"model": "gemini-3.8-live", "agent": {"external": True, "name": "nobody"}}}
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, their_livekit: dict[str, str]) -> Results:
+def runs(tmp_path_factory: pytest.TempPathFactory, their_livekit: dict[str, str]) -> tuple[Results, Results]:
+    """A good run, and one of an agent that is not there; at the same time, as most of a run is waiting."""
     file = scenario(
         tmp_path_factory.mktemp("external"),
         ARMS,
@@ -32,8 +36,14 @@ def run(tmp_path_factory: pytest.TempPathFactory, their_livekit: dict[str, str])
         lines=("yes-please", "how-much"),
         callee={"patience_s": 2.0},
     )
-    with LiveRun(file, env=their_livekit) as live:
-        return live.finish()
+    none = scenario(tmp_path_factory.mktemp("nobody"), NOBODY, stack="external", callee={"agent_join_limit_s": 1.0})
+    with LiveRun(file, env=their_livekit) as good, LiveRun(none, env=their_livekit) as alone:
+        return good.finish(), alone.finish()
+
+
+@pytest.fixture(scope="module")
+def run(runs: tuple[Results, Results]) -> Results:
+    return runs[0]
 
 
 def of(run: Results, table: str, arm: str) -> list[dict[str, Any]]:
@@ -116,13 +126,8 @@ def test_a_server_that_cannot_be_used_is_noticed_before_anything_is_started(
     assert not (tmp_path / "results").exists()
 
 
-def test_an_agent_that_is_not_registered_ends_the_run_at_its_warm_up(
-    tmp_path: Path, their_livekit: dict[str, str]
-) -> None:
-    nobody = {"model": "gemini-3.8-live", "agent": {"external": True, "name": "nobody"}}
-    file = scenario(tmp_path, {"only": nobody}, stack="external", callee={"agent_join_limit_s": 1.0})
-    with LiveRun(file, env=their_livekit) as live:
-        run = live.finish()
+def test_an_agent_that_is_not_registered_ends_the_run_at_its_warm_up(runs: tuple[Results, Results]) -> None:
+    run = runs[1]
     assert run.exit_code == 1
     assert "warm-up call of arm only: agent_no_show" in run.stderr
     assert "'nobody'" in run.stderr
