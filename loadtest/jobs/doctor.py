@@ -33,9 +33,17 @@ from loadtest.plan.outlook import Outlook, outlook
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import host
 from loadtest.scenario.google import credential_problems
-from loadtest.scenario.hosts import check_environment, check_hosts, is_loopback
+from loadtest.scenario.hosts import (
+    LIVEKIT_URL_EXAMPLE,
+    LIVEKIT_URL_EXPECTED,
+    LIVEKIT_VARIABLES,
+    check_environment,
+    check_hosts,
+    is_livekit_url,
+    is_loopback,
+)
 from loadtest.scenario.load import LoadedScenario, load_scenario
-from loadtest.stack.access import LIVEKIT_VARIABLES, LiveKitAccess
+from loadtest.stack.access import LiveKitAccess
 
 if TYPE_CHECKING:
     from loadtest.jobs.checks.calls import ProbeCalls
@@ -64,9 +72,12 @@ def examine(
             check_open_files(),
             check_keys(os.environ),
         ]
-        if all(os.environ.get(name) for name in LIVEKIT_VARIABLES):
-            found += _run(_server(LiveKitAccess.from_environ(os.environ), say))
-        return found
+        if not all(os.environ.get(name) for name in LIVEKIT_VARIABLES):
+            return found
+        access = LiveKitAccess.from_environ(os.environ)
+        if not is_livekit_url(access.url):
+            return [*found, Finding("LIVEKIT_URL", State.FAILED, LIVEKIT_URL_EXPECTED, LIVEKIT_URL_EXAMPLE)]
+        return found + _run(_server(access, say))
     loaded = load_scenario(scenario, overrides, live=live)
     plan = build_plan(loaded)
     expected = outlook(loaded, plan, resolve_cap(loaded.scenario, cores))

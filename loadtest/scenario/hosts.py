@@ -16,12 +16,25 @@ from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import Place, Problem, ScenarioProblems
 
-__all__ = ["CLOUD_ACKNOWLEDGEMENT", "CLOUD_CALLS", "check_environment", "check_hosts", "host_problems", "is_loopback"]
+__all__ = [
+    "CLOUD_ACKNOWLEDGEMENT",
+    "CLOUD_CALLS",
+    "LIVEKIT_URL_EXAMPLE",
+    "LIVEKIT_URL_EXPECTED",
+    "LIVEKIT_VARIABLES",
+    "check_environment",
+    "check_hosts",
+    "host_problems",
+    "is_livekit_url",
+    "is_loopback",
+]
 
 CLOUD_ACKNOWLEDGEMENT = "livekit-cloud-acceptable-use"
 CLOUD_CALLS = 50
 """Most calls at the same time on LiveKit Cloud, whatever is acknowledged; LiveKit's own tester stops there, too."""
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+LIVEKIT_URL_EXPECTED = "expected a ws:// or wss:// URL with a host and no user or query; found another"
+LIVEKIT_URL_EXAMPLE = "For example ws://127.0.0.1:7880"
 _LIVEKIT_SCHEMES = {"ws", "wss", "http", "https"}
 
 
@@ -34,6 +47,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_livekit_url(url: str) -> bool:
+    """Whether it can be the address of a LiveKit server, and holds nothing that must not be shown."""
+    return _host_of(url) is not None and urlsplit(url).scheme in _LIVEKIT_SCHEMES and not _holds_more(url)
 
 
 def check_hosts(loaded: LoadedScenario, environ: Mapping[str, str]) -> None:
@@ -94,13 +112,8 @@ def _livekit_problems(loaded: LoadedScenario, url: str) -> Iterator[Problem]:
     scenario = loaded.scenario
     place = Place("LIVEKIT_URL")
     target = _host_of(url)
-    if target is None or urlsplit(url).scheme not in _LIVEKIT_SCHEMES or _holds_more(url):
-        yield Problem(
-            place,
-            "",
-            "expected a ws:// or wss:// URL with a host and no user or query; found another",
-            "For example ws://127.0.0.1:7880",
-        )
+    if target is None or not is_livekit_url(url):
+        yield Problem(place, "", LIVEKIT_URL_EXPECTED, LIVEKIT_URL_EXAMPLE)
     else:
         yield from _permitted(scenario, target, place, "")
         if _is_cloud(target) and scenario.cap != "auto" and scenario.cap > CLOUD_CALLS:

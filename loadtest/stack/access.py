@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-__all__ = ["LIVEKIT_VARIABLES", "LiveKitAccess"]
+from loadtest.scenario.hosts import LIVEKIT_VARIABLES
 
-LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+__all__ = ["LiveKitAccess"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from loadtest.errors import StackError
 from loadtest.jobs.checks.finding import Finding, State
 from loadtest.record.run_json import versions
 from loadtest.scenario.google import KEY, PROJECT
-from loadtest.stack.access import LIVEKIT_VARIABLES
+from loadtest.scenario.hosts import LIVEKIT_VARIABLES
 from loadtest.stack.install import find_server
 
 __all__ = ["check_cores", "check_disk", "check_keys", "check_livekit_server", "check_open_files", "check_versions"]

@@ -32,6 +32,18 @@ def test_without_googles_endpoints_limits_are_not_spoken_of(tmp_path: Path, monk
     assert named(found, "livekit-server").state is State.FAILED
 
 
+def test_a_password_in_the_address_of_the_server_is_neither_used_nor_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", "ws://user:pass@127.0.0.1:7880")
+    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "secret")
+    said: list[str] = []
+    found = examine(None, overrides=[], live=False, results=tmp_path, say=said.append)
+    assert named(found, "LIVEKIT_URL").state is State.FAILED
+    assert "pass@" not in repr((found, said))
+
+
 def named(found: list[Finding], name: str) -> Finding:
     (finding,) = (finding for finding in found if finding.name == name)
     return finding
