@@ -138,7 +138,11 @@ class RunSession:
     async def _dial(self) -> None:
         origin = time.monotonic() + LEAD_S
         clock = self._clock = RunClock(origin)
-        await self._stack.begin(origin)
+        for arm in await self._stack.begin(origin):
+            self._warn(
+                f"The agent of arm {arm} did not connect to its simulated endpoint in the warm-up: it speaks with "
+                "something else, or with nothing. Let it use GOOGLE_GEMINI_BASE_URL, or base_url of the metadata."
+            )
         self._info = replace(self._info, origin_monotonic_s=origin)
         self._info.write(self._folder)
         by_agent = self._followers.switchboard is not None

@@ -54,9 +54,12 @@ class RunStack:
         """Start what must be started and wait until it is ready. Raises StackError."""
         await self._services.start()
 
-    async def begin(self, origin: float) -> None:
-        """The run starts at `origin` (monotonic seconds): faults on, truth in run time."""
-        await self._services.start_faults(origin)
+    async def begin(self, origin: float) -> tuple[str, ...]:
+        """The run starts at `origin` (monotonic seconds): faults on, truth in run time.
+
+        Returns the arms whose simulated endpoint was not used in the warm-up.
+        """
+        return await self._services.start_faults(origin)
 
     async def stop(self) -> None:
         """Take everything down that `start` started."""

@@ -154,10 +154,12 @@ class Services:
         assert self._simulator is not None, "not started"
         return self._simulator.base_url(arm)
 
-    async def start_faults(self, origin: float) -> None:
-        """The run begins: the simulator's faults are on and its truth is in run time. origin: monotonic seconds."""
-        if self._simulator is not None:
-            await self._simulator.start_faults(origin)
+    async def start_faults(self, origin: float) -> tuple[str, ...]:
+        """The run begins: the simulator's faults are on and its truth is in run time. origin: monotonic seconds.
+
+        Returns the arms whose simulated endpoint nobody has connected to so far.
+        """
+        return () if self._simulator is None else await self._simulator.start_faults(origin)
 
     def pids(self) -> dict[str, tuple[int, ...]]:
         """The living processes of each service, by its name."""

@@ -41,9 +41,12 @@ class SimulatorProcess:
         """The endpoint of one arm, for google-genai's base_url."""
         return f"{self.origin}/arms/{arm}"
 
-    async def start_faults(self, origin: float) -> None:
-        """Faults on, and ground truth in run time from here on. origin: monotonic seconds of the run's start."""
-        await self._control("POST", "start", {"origin": origin})
+    async def start_faults(self, origin: float) -> tuple[str, ...]:
+        """Faults on, and ground truth in run time from here on. origin: monotonic seconds of the run's start.
+
+        Returns the arms to whose endpoint nobody has connected so far.
+        """
+        return tuple((await self._control("POST", "start", {"origin": origin}))["unconnected"])
 
     async def watch_lag(self, report: Callable[[float], None]) -> None:
         """Report, each LAG_EVERY_S seconds until cancelled, the longest that its event loop was late since, in ms."""

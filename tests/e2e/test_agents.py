@@ -150,6 +150,12 @@ def test_a_no_show_has_no_turns(run: Results) -> None:
     assert of_arm(run, "turns", "shy") == []
 
 
+def test_an_agent_that_does_not_use_the_endpoint_of_its_arm_is_told_of(run: Results) -> None:
+    warnings = run.run_json()["warnings"]
+    for arm in ("silent", "shy", "leaves"):
+        assert any(f"arm {arm} did not connect to its simulated endpoint" in warning for warning in warnings)
+
+
 def test_agents_see_a_callee_as_livekit_sip_presents_one(run: Results) -> None:
     log = (run.folder.logs / "agent-moody.log").read_text()
     seen = [json.loads(line) for line in log.splitlines() if line.startswith('{"room"')]

@@ -147,7 +147,7 @@ class Simulator:
         self._started = True
         self._lag_s = 0.0
         self._truth.start(origin)
-        return web.json_response({})
+        return web.json_response({"unconnected": [name for name, arm in self._arms.items() if not arm.connections]})
 
     async def _control_health(self, request: web.Request) -> web.Response:
         self._controlled(request)

@@ -165,8 +165,8 @@ async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: R
             await self.waited_for.wait()
 
     class RunningStack(Stack):
-        async def begin(self, origin: float) -> None:
-            pass
+        async def begin(self, origin: float) -> tuple[str, ...]:
+            return ("ga",)
 
         async def watch_lag(self, report: object) -> None:
             await asyncio.Event().wait()
@@ -185,6 +185,7 @@ async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: R
     session._live.watch = watch  # type: ignore[method-assign]
     await session._dial()
     assert fleet.told == ["run ended early"]
+    assert "arm ga did not connect to its simulated endpoint" in session._info.warnings[0]
 
 
 @pytest.mark.parametrize(("host", "refused"), [("127.0.0.1", True), ("generativelanguage.googleapis.com", False)])

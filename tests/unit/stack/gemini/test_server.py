@@ -67,11 +67,13 @@ class Served:
     def url(self, path: str) -> str:
         return f"https://127.0.0.1:{self.port}{path}"
 
-    async def start(self) -> None:
-        """Faults on."""
+    async def start(self) -> list[str]:
+        """Faults on. Returns the arms that nobody has connected to."""
         async with aiohttp.ClientSession(headers={"Authorization": "Bearer TOKEN"}) as http:
             answer = await http.post(self.url("/control/start"), json={"origin": time.monotonic()}, ssl=self.trust)
             assert answer.status == 200
+            unconnected: list[str] = (await answer.json())["unconnected"]
+            return unconnected
 
     def lines(self, kind: str, file: str = "warmup.jsonl") -> list[dict[str, Any]]:
         lines = map(json.loads, (self.truth / file).read_text().splitlines())
@@ -353,6 +355,14 @@ async def test_control_needs_its_token_and_starts_once(served: Served) -> None:
     assert health["loop_lag_ms"] >= 0
     (opened,) = served.lines("connection_opened", "gemini.jsonl")
     assert 0 <= opened["t"] < 60
+
+
+async def test_the_start_tells_which_endpoint_nobody_has_used(serve: Callable[..., Any]) -> None:
+    simulator, served = await serve(quick={}, other={})
+    async with served.client().connect(model=MODEL, config=CONFIG):
+        pass
+    assert await served.start() == ["other"]
+    await simulator.close()
 
 
 async def test_the_process_says_its_port_and_ends_on_sigterm(authority: trustme.CA, tmp_path: Path) -> None:
