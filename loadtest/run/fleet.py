@@ -6,10 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,14 +17,12 @@ from loadtest.record.codec import decode
 from loadtest.record.events import CallFailed, EndCause, Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
-from loadtest.stack.service import guarded
+from loadtest.run.child import CalleeChild, Placed, start_child
 
 __all__ = ["Fleet", "FleetListener"]
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
-ORPHAN_GRACE_S = 5.0
-"""Longer than a process without a tester takes to hang up."""
 
 
 class FleetListener(Protocol):
@@ -48,61 +43,13 @@ class FleetListener(Protocol):
         """Something of a call could not be written into the results folder."""
 
 
-@dataclass(slots=True)
-class _Placed:
-    spec: CallSpec
-    folder: CallFolder
-    origin: float
-
-
-@dataclass(slots=True)
-class _Process:
-    name: str
-    handle: asyncio.subprocess.Process
-    log: Path
-    lifeline: int = -1
-    """Its guard kills it when this is closed, by our death, too."""
-    pid: int | None = None
-    """Of the process itself, not of its guard, once it is ready."""
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    calls: dict[str, _Placed] = field(default_factory=dict)  # not yet released
-    unfinished: dict[str, CallSpec] = field(default_factory=dict)
-    reader: asyncio.Task[None] | None = None
-    killed: bool = False
-    """By us: its end is no error of its own."""
-    buried: bool = False
-
-    def tell(self, command: Mapping[str, Any]) -> None:
-        assert self.handle.stdin is not None
-        with contextlib.suppress(ConnectionError):
-            self.handle.stdin.write(json.dumps(command).encode() + b"\n")
-
-    @property
-    def alive(self) -> bool:
-        return not self.buried
-
-    def kill(self) -> None:
-        """End it at once, or as soon as its guard can."""
-        self.killed = True
-        if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        self.cut()
-
-    def cut(self) -> None:
-        """Close the lifeline."""
-        if self.lifeline >= 0:
-            os.close(self.lifeline)
-            self.lifeline = -1
-
-
 class Fleet:
     """Local callee processes. Calls go to the least busy one that is alive; one that dies is replaced."""
 
     def __init__(self, listener: FleetListener, logs: Path) -> None:
         self._listener = listener
         self._logs = logs
-        self._processes: list[_Process] = []
+        self._processes: list[CalleeChild] = []
         self._settled = asyncio.Condition()
         self._begin: dict[str, Any] = {}
         self._env: dict[str, str] = {}
@@ -156,24 +103,7 @@ class Fleet:
 
     async def _start_one(self) -> None:
         name = f"callee-{len(self._processes)}"
-        log = self._logs / f"{name}.log"
-        its_end, lifeline = os.pipe()
-        command = (sys.executable, "-m", "loadtest.run.callee_process")
-        try:
-            with log.open("ab") as stderr:
-                handle = await asyncio.create_subprocess_exec(
-                    *guarded(command, grace_s=ORPHAN_GRACE_S, lifeline=its_end, ice_tcp=False),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=stderr,
-                    env=self._env,
-                    limit=2**22,
-                    start_new_session=True,  # Ctrl-C reaches the tester alone
-                    pass_fds=(its_end, *self._inherit),
-                )
-        finally:
-            os.close(its_end)
-        process = _Process(name, handle, log, lifeline)
+        process = await start_child(name, self._logs / f"{name}.log", env=self._env, inherit=self._inherit)
         process.reader = asyncio.create_task(self._read(process))
         process.tell({"process": name, **self._begin})
         self._processes.append(process)
@@ -184,7 +114,7 @@ class Fleet:
         if not alive:
             raise StackError("no callee process is left", remedy=f"Their logs in {self._logs} say why.")
         process = min(alive, key=lambda p: len(p.calls))
-        process.calls[spec.call.call_id] = _Placed(spec, folder, origin)
+        process.calls[spec.call.call_id] = Placed(spec, folder, origin)
         process.unfinished[spec.call.call_id] = spec
         process.tell({"command": "call", "spec": spec.to_json(), "folder": str(folder.path), "origin": origin})
 
@@ -230,7 +160,7 @@ class Fleet:
             if process.reader is not None:
                 await process.reader
 
-    async def _wait_ready(self, process: _Process) -> None:
+    async def _wait_ready(self, process: CalleeChild) -> None:
         ready = asyncio.create_task(process.ready.wait())
         died = asyncio.create_task(process.handle.wait())
         try:
@@ -242,7 +172,7 @@ class Fleet:
             ready.cancel()
             died.cancel()
 
-    async def _read(self, process: _Process) -> None:
+    async def _read(self, process: CalleeChild) -> None:
         assert process.handle.stdout is not None
         while line := await process.handle.stdout.readline():
             with contextlib.suppress(ValueError):  # what a library printed is no report
@@ -252,7 +182,7 @@ class Fleet:
         await process.handle.wait()
         await self._bury(process)
 
-    async def _take(self, process: _Process, report: Mapping[str, Any]) -> None:
+    async def _take(self, process: CalleeChild, report: Mapping[str, Any]) -> None:
         match report["report"]:
             case "ready":
                 process.pid = int(report["pid"])
@@ -276,7 +206,7 @@ class Fleet:
         async with self._settled:
             self._settled.notify_all()
 
-    async def _bury(self, process: _Process) -> None:
+    async def _bury(self, process: CalleeChild) -> None:
         """Give the calls of a process that died, or was killed, their outcome in its stead; and replace it."""
         outcome = Outcome.ABORTED if process.killed else Outcome.TESTER_ERROR
         died = f"{process.name} died (exit code {process.handle.returncode})"

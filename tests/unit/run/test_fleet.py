@@ -12,7 +12,8 @@ from loadtest.call.spec import CallSpec
 from loadtest.record.events import Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.record.reader import read_events
-from loadtest.run.fleet import Fleet, _Placed, _Process
+from loadtest.run.child import CalleeChild, Placed
+from loadtest.run.fleet import Fleet
 from tests.unit.calls import planned_call
 
 CALL = planned_call()
@@ -52,9 +53,9 @@ async def test_a_process_that_died_is_an_error_and_one_that_was_stopped_is_not(
     folder.events.write_text('{"type":"ringing","t":1.0}\n{"type":"answ')  # in mid-line
     handle = await create_subprocess_exec(sys.executable, "-c", "")
     await handle.wait()
-    process = _Process("callee-0", handle, tmp_path / "callee-0.log", killed=killed)
+    process = CalleeChild("callee-0", handle, tmp_path / "callee-0.log", killed=killed)
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
-    process.calls["0000-ga"] = _Placed(spec, folder, 0.0)
+    process.calls["0000-ga"] = Placed(spec, folder, 0.0)
 
     await fleet._bury(process)
 
@@ -71,9 +72,9 @@ async def test_calls_are_released_even_where_nothing_can_be_written(tmp_path: Pa
     (tmp_path / "file").touch()
     handle = await create_subprocess_exec(sys.executable, "-c", "")
     await handle.wait()
-    process = _Process("callee-0", handle, tmp_path / "callee-0.log")
+    process = CalleeChild("callee-0", handle, tmp_path / "callee-0.log")
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
-    process.calls["0000-ga"] = _Placed(spec, CallFolder(tmp_path / "file" / "0000-ga"), 0.0)
+    process.calls["0000-ga"] = Placed(spec, CallFolder(tmp_path / "file" / "0000-ga"), 0.0)
 
     await fleet._bury(process)
 
@@ -92,9 +93,9 @@ async def test_what_is_told_after_the_hang_up_is_heard_until_the_call_is_finishe
     fleet = Fleet(listener, tmp_path)
     handle = await create_subprocess_exec(sys.executable, "-c", "")
     await handle.wait()
-    process = _Process("callee-0", handle, tmp_path / "callee-0.log")
+    process = CalleeChild("callee-0", handle, tmp_path / "callee-0.log")
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
-    process.calls["0000-ga"] = _Placed(spec, CallFolder(tmp_path), 0.0)
+    process.calls["0000-ga"] = Placed(spec, CallFolder(tmp_path), 0.0)
     process.unfinished["0000-ga"] = spec
     event = {"report": "event", "call_id": "0000-ga", "event": '{"type":"answered","t":1.0}'}
     for report in ({"report": "released", "call_id": "0000-ga", "outcome": "completed"}, event):
