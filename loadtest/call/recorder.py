@@ -61,6 +61,7 @@ class Recorder:
 
     def close(self) -> None:
         self._file.close()
+        self._buffer = self._buffer[:0].copy()  # whoever still refers to the call need not hold its audio
 
     def _unwritable(self, e: OSError) -> RecordError:
         return RecordError(
