@@ -47,14 +47,19 @@ class CalleeChild:
     calls: dict[str, Placed] = field(default_factory=dict)  # not yet released
     unfinished: dict[str, CallSpec] = field(default_factory=dict)
     reader: asyncio.Task[None] | None = None
+    placed: int = 0
+    """Calls that it has been given so far."""
+    retired: bool = False
+    """It gets no more calls, and ends when it has finished those that it has."""
     killed: bool = False
     """By us: its end is no error of its own."""
     buried: bool = False
 
     def tell(self, command: Mapping[str, Any]) -> None:
         assert self.handle.stdin is not None
-        with contextlib.suppress(ConnectionError):
-            self.handle.stdin.write(json.dumps(command).encode() + b"\n")
+        if not self.handle.stdin.is_closing():
+            with contextlib.suppress(ConnectionError):
+                self.handle.stdin.write(json.dumps(command).encode() + b"\n")
 
     @property
     def alive(self) -> bool:
@@ -67,6 +72,11 @@ class CalleeChild:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
         self.cut()
+
+    def end_when_finished(self) -> None:
+        """Retired, it ends as soon as everything of its calls is on disk."""
+        if self.retired and not self.unfinished and self.handle.stdin is not None:
+            self.handle.stdin.close()
 
     def cut(self) -> None:
         """Close the lifeline."""

@@ -23,6 +23,9 @@ __all__ = ["Fleet", "FleetListener"]
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
+CALLS_EACH = 50
+"""After so many calls a process is relieved: LiveKit's native library (1.1.21) keeps about half a megabyte of each call
+that the callee hangs up."""
 
 
 class FleetListener(Protocol):
@@ -44,7 +47,7 @@ class FleetListener(Protocol):
 
 
 class Fleet:
-    """Local callee processes. Calls go to the least busy one that is alive; one that dies is replaced."""
+    """Local callee processes. Calls go to the least busy one; one that dies, or has done its share, is replaced."""
 
     def __init__(self, listener: FleetListener, logs: Path) -> None:
         self._listener = listener
@@ -54,7 +57,8 @@ class Fleet:
         self._begin: dict[str, Any] = {}
         self._env: dict[str, str] = {}
         self._inherit: tuple[int, ...] = ()
-        self._most = 0
+        self._replacements = 0
+        self._reliefs: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     @property
@@ -95,25 +99,32 @@ class Fleet:
         }
         self._env = {**os.environ, **env}
         self._inherit = tuple(inherit)
-        self._most = 2 * count  # what dies again and again is not worth replacing
+        self._replacements = count  # what dies again and again is not worth replacing
         for _ in range(count):
             await self._start_one()
         for process in self._processes:
             await self._wait_ready(process)
 
-    async def _start_one(self) -> None:
+    async def _start_one(self) -> CalleeChild:
         name = f"callee-{len(self._processes)}"
         process = await start_child(name, self._logs / f"{name}.log", env=self._env, inherit=self._inherit)
         process.reader = asyncio.create_task(self._read(process))
         process.tell({"process": name, **self._begin})
         self._processes.append(process)
+        return process
 
     def place(self, spec: CallSpec, folder: CallFolder, origin: float) -> None:
         """Place a call now. Raises StackError if no callee process is left."""
-        alive = [p for p in self._processes if p.alive]
+        alive = [p for p in self._processes if p.alive and not p.retired]
         if not alive:
             raise StackError("no callee process is left", remedy=f"Their logs in {self._logs} say why.")
-        process = min(alive, key=lambda p: len(p.calls))
+        ready = [p for p in alive if p.ready.is_set()]
+        process = min(ready or alive, key=lambda p: len(p.calls))
+        process.placed += 1
+        if process.placed == CALLS_EACH:
+            relief = asyncio.create_task(self._relieve(process))
+            self._reliefs.add(relief)
+            relief.add_done_callback(self._reliefs.discard)
         process.calls[spec.call.call_id] = Placed(spec, folder, origin)
         process.unfinished[spec.call.call_id] = spec
         process.tell({"command": "call", "spec": spec.to_json(), "folder": str(folder.path), "origin": origin})
@@ -148,6 +159,9 @@ class Fleet:
     async def stop(self, *, at_once: bool = False) -> None:
         """End the processes; those that do not within STOP_LIMIT_S, or all of them at once, are killed."""
         self._stopping = True
+        for relief in self._reliefs:
+            relief.cancel()
+        await asyncio.gather(*self._reliefs, return_exceptions=True)
         for process in self._processes:
             assert process.handle.stdin is not None
             process.handle.stdin.close()
@@ -159,6 +173,13 @@ class Fleet:
                 await process.handle.wait()
             if process.reader is not None:
                 await process.reader
+
+    async def _relieve(self, process: CalleeChild) -> None:
+        """Put another in its place. If none can be had it goes on, as large as it has become."""
+        with contextlib.suppress(OSError, StackError):
+            await self._wait_ready(await self._start_one())
+            process.retired = True
+            process.end_when_finished()
 
     async def _wait_ready(self, process: CalleeChild) -> None:
         ready = asyncio.create_task(process.ready.wait())
@@ -197,6 +218,7 @@ class Fleet:
                 self._listener.call_released(placed.spec, Outcome(report["outcome"]))
             case "finished":
                 process.unfinished.pop(report["call_id"], None)
+                process.end_when_finished()
             case "late":
                 self._listener.process_late(process.name, int(report["frames"]))
             case "unwritable":
@@ -211,9 +233,11 @@ class Fleet:
         outcome = Outcome.ABORTED if process.killed else Outcome.TESTER_ERROR
         died = f"{process.name} died (exit code {process.handle.returncode})"
         process.cut()
-        if process.ready.is_set() and not self._stopping:
+        relieved = process.retired and not process.unfinished
+        if process.ready.is_set() and not relieved and not self._stopping:
             self._listener.process_died(process.name, died)
-            if len(self._processes) < self._most:
+            if self._replacements:
+                self._replacements -= 1
                 with contextlib.suppress(OSError):  # nowhere to write its log to, say; the others carry on
                     await self._start_one()
         process.buried = True

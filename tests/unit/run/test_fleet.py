@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from asyncio.subprocess import create_subprocess_exec
+from asyncio.subprocess import PIPE, create_subprocess_exec
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,50 @@ async def test_calls_are_released_even_where_nothing_can_be_written(tmp_path: Pa
 
     assert listener.released == [Outcome.TESTER_ERROR]
     assert fleet.active == 0
+
+
+CHILD = """
+import json, sys
+def report(**fields):
+    print(json.dumps(fields), flush=True)
+sys.stdin.readline()
+report(report="ready", pid=1)
+for line in sys.stdin:
+    command = json.loads(line)
+    if command["command"] == "call":
+        call_id = command["spec"]["call"]["call_id"]
+        report(report="released", call_id=call_id, outcome="completed")
+        report(report="finished", call_id=call_id)
+"""
+
+
+async def test_a_process_that_has_done_its_share_is_relieved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start_child(name: str, log: Path, **_: object) -> CalleeChild:
+        handle = await create_subprocess_exec(sys.executable, "-c", CHILD, stdin=PIPE, stdout=PIPE)
+        return CalleeChild(name, handle, log)
+
+    monkeypatch.setattr("loadtest.run.fleet.start_child", start_child)
+    monkeypatch.setattr("loadtest.run.fleet.CALLS_EACH", 2)
+    listener = Listener()
+    fleet = Fleet(listener, tmp_path)
+    await fleet.start(1, env={}, scenario=tmp_path, overrides=(), hashes={}, probe_dir=tmp_path)
+    for number in range(5):
+        call = replace(CALL, call_id=f"{number:04d}-ga")
+        fleet.place(
+            CallSpec(call=call, room=f"room-{number}", agent_name=None, metadata="{}"), CallFolder(tmp_path), 0.0
+        )
+        await fleet.finished()
+        await asyncio.gather(*fleet._reliefs)
+
+    assert listener.released == [Outcome.COMPLETED] * 5
+    assert [(child.name, child.placed) for child in fleet._processes] == [
+        ("callee-0", 2),
+        ("callee-1", 2),
+        ("callee-2", 1),
+    ]
+    for relieved in fleet._processes[:2]:
+        assert await relieved.handle.wait() == 0
+    await fleet.stop()  # and no death was reported
 
 
 async def test_what_is_told_after_the_hang_up_is_heard_until_the_call_is_finished(tmp_path: Path) -> None:
