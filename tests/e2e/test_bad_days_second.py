@@ -134,9 +134,13 @@ def betrayed(day: Day) -> None:
 
 def full(day: Day) -> None:
     """When one call has been recorded, and during another, no process of the run can add a byte to any file."""
-    day.conversation()
+    first = day.conversation()
     day.look()
-    day.live.wait_for_call(happened(HangUp), "the end of a call")
+
+    def is_over(events: Iterable[Event]) -> bool:
+        return any(isinstance(e, CallStarted) and e.call_id == first for e in events) and happened(Ended)(events)
+
+    day.live.wait_for_call(is_over, "the end of the first call")
     day.conversation()
     for process in day.live.processes():
         process.rlimit(resource.RLIMIT_FSIZE, (0, 0))
