@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -88,7 +87,7 @@ class CalleeProcess:
             case "call":
                 task = asyncio.create_task(self._call(command))
                 self._tasks.add(task)
-                task.add_done_callback(self._over)
+                task.add_done_callback(self._tasks.discard)
             case "dialled" if (call := self._calls.get(command["call_id"])) is not None:
                 call.dialled(DialRequest.from_json(command["request"]))
             case "agent_signals" if (call := self._calls.get(command["call_id"])) is not None:
@@ -114,11 +113,6 @@ class CalleeProcess:
             call.hang_up("tester gone")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=ORPHAN_LIMIT_S)
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        # A call is full of cycles, and of memory that the collector cannot see and so would not hurry for.
-        gc.collect()
 
     async def _call(self, command: Mapping[str, Any]) -> None:
         spec = CallSpec.from_json(command["spec"])
@@ -203,9 +197,6 @@ async def _serve() -> None:
             server,
             client,
         )
-        # What has been loaded stays: left out, a collection after each call takes a millisecond or two.
-        gc.collect()
-        gc.freeze()
         watch = asyncio.create_task(watch_loop(process.lagged))
         _report({"report": "ready", "pid": os.getpid()})
         while line := await stdin.readline():
