@@ -28,7 +28,7 @@ from loadtest.jobs.checks.machine import (
 from loadtest.plan.build import build_plan
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import check_limits, total_use
+from loadtest.plan.cost import billed_arms, check_limits, total_use
 from loadtest.plan.outlook import Outlook, outlook
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import host
@@ -127,7 +127,7 @@ def _permissions(loaded: LoadedScenario) -> list[Finding]:
             found.append(Finding(name, State.OK, fine))
         except ScenarioError as error:
             found.append(Finding(name, State.FAILED, error.message, error.remedy))
-    google = [name for name, arm in loaded.scenario.arms.items() if arm.endpoint is not None and arm.endpoint.google]
+    google = billed_arms(loaded.scenario)
     if google and not list(credential_problems(loaded.scenario, os.environ)):
         found.append(
             Finding(

@@ -34,7 +34,7 @@ class Use:
 
 def billed_arms(scenario: Scenario) -> tuple[str, ...]:
     """The arms whose endpoint is Google's, or is said to be."""
-    return tuple(name for name, arm in scenario.arms.items() if arm.endpoint is not None and arm.endpoint.google)
+    return tuple(name for name, arm in scenario.arms.items() if arm.at_google)
 
 
 def expected_use(loaded: LoadedScenario, calls: Sequence[PlannedCall], expected: Outlook) -> dict[str, Use]:

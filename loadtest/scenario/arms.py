@@ -102,6 +102,11 @@ class Arm(Model):
     env: dict[str, str] = Field(default_factory=dict)
     """Added to the environment of a `command` agent. Never secrets: the resolved scenario is kept with the results."""
 
+    @property
+    def at_google(self) -> bool:
+        """Whether its endpoint is Google's, or is said to be."""
+        return self.endpoint is not None and self.endpoint.google
+
     @model_validator(mode="after")
     def _endpoint_known(self) -> Self:
         if self.endpoint is None and not self.agent.external:
@@ -109,7 +114,7 @@ class Arm(Model):
         if self.env and self.agent.command is None:
             raise ValueError("env goes with agent: {command: [...]}")
         redirected = [name for name in BASE_URL_VARIABLES if name in self.env]
-        if redirected and self.endpoint is not None and self.endpoint.google:
+        if redirected and self.at_google:
             raise ValueError(
                 f"env: {redirected[0]} beside `endpoint: google` would lead elsewhere: leave it out, or say "
                 "endpoint: {base_url: URL}"

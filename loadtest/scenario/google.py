@@ -27,8 +27,7 @@ def credential_problems(scenario: Scenario, environ: Mapping[str, str]) -> Itera
 
     An external agent has credentials of its own. Never names what a variable or file holds but a file's path.
     """
-    ours = {n: a for n, a in scenario.arms.items() if a.endpoint is not None and a.endpoint.google}
-    ours = {name: arm for name, arm in ours.items() if not arm.agent.external}
+    ours = {name: arm for name, arm in scenario.arms.items() if arm.at_google and not arm.agent.external}
     gemini = [name for name, arm in ours.items() if arm.api is Api.GEMINI]
     vertex = {name: arm for name, arm in ours.items() if arm.api is Api.VERTEX}
     if gemini and not environ.get(KEY):

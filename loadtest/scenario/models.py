@@ -182,7 +182,7 @@ class Scenario(Model):
                 )
             elif arm.agent.command is not None and arm.agent.name is None and len(self.arms) > 1:
                 problems.append(f"arms.{name}.agent: with several arms each command needs `name` for its dispatch")
-        others = [n for n, arm in self.arms.items() if arm.endpoint is None or not arm.endpoint.google]
+        others = [name for name, arm in self.arms.items() if not arm.at_google]
         if 0 < len(others) < len(self.arms):
             problems.append(
                 f"arms.{others[0]}.endpoint: mixed refused: Google's own endpoint beside one that is not, or is not "
