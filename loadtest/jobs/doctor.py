@@ -28,7 +28,7 @@ from loadtest.jobs.checks.machine import (
 from loadtest.plan.build import build_plan
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import billed_arms, check_limits, total_use
+from loadtest.plan.cost import billed_arms, check_limits, use_text
 from loadtest.plan.outlook import Outlook, outlook
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import host
@@ -146,11 +146,7 @@ def _limits(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], cores: int) -
         use = check_limits(loaded, plan, resolve_cap(loaded.scenario, cores))
     except ScenarioError as error:
         return [Finding("limits", State.FAILED, error.message, error.remedy)]
-    if not use:
-        return []
-    total = total_use(use)
-    cost = "at no known price" if total.usd is None else f"an estimated ${total.usd:.2f}"
-    return [Finding("limits", State.OK, f"about {total.call_minutes:.1f} call minutes are expected, {cost}")]
+    return [Finding("limits", State.OK, use_text(use))] if use else []
 
 
 async def _server(access: LiveKitAccess, say: Callable[[str], None]) -> list[Finding]:

@@ -19,7 +19,7 @@ from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, Load
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import Use, billed_arms, check_limits, total_use
+from loadtest.plan.cost import billed_arms, check_limits, use_text
 from loadtest.record.endpoints import endpoint_label, run_kind
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
@@ -70,15 +70,10 @@ def run_and_measure(
         asyncio.run(check_livekit(LiveKitAccess.from_environ(os.environ)))
     folder, info = _open_run(loaded, plan, results)
     if expected:
-        console.print(_expectation(expected), markup=False, highlight=False, soft_wrap=True)
+        text = f"Google's endpoints: {use_text(expected)}."
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     with hold(folder) as lock:
         return _run_in(folder, info, loaded, plan, console, lock)
-
-
-def _expectation(expected: dict[str, Use]) -> str:
-    total = total_use(expected)
-    cost = "at no known price" if total.usd is None else f"an estimated ${total.usd:.2f}"
-    return f"Google's endpoints: about {total.call_minutes:.1f} call minutes are expected, {cost}."
 
 
 def _run_in(

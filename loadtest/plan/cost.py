@@ -14,7 +14,7 @@ from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import Problem, ScenarioProblems
 
-__all__ = ["Use", "billed_arms", "check_limits", "expected_use", "total_use"]
+__all__ = ["Use", "billed_arms", "check_limits", "expected_use", "total_use", "use_text"]
 
 WARMUP_S = 20.0
 """Length of a warm-up call; about what it takes to greet, to say one line and to hear the reply."""
@@ -58,6 +58,13 @@ def total_use(use: Mapping[str, Use]) -> Use:
     """Of all arms together."""
     known = [one.usd for one in use.values() if one.usd is not None]
     return Use(sum(one.call_minutes for one in use.values()), sum(known) if known else None)
+
+
+def use_text(use: Mapping[str, Use]) -> str:
+    """What is expected of all arms together, in words."""
+    total = total_use(use)
+    cost = "at no known price" if total.usd is None else f"an estimated ${total.usd:.2f}"
+    return f"about {total.call_minutes:.1f} call minutes are expected, {cost}"
 
 
 def check_limits(loaded: LoadedScenario, calls: Sequence[PlannedCall], cap: int) -> dict[str, Use]:
