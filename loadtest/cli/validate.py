@@ -59,7 +59,7 @@ def validate(scenarios: tuple[Path, ...], overrides: tuple[str, ...], live: bool
 def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, Any]:
     from loadtest.plan.build import build_plan
     from loadtest.plan.cap import resolve_cap
-    from loadtest.plan.cost import check_limits
+    from loadtest.plan.cost import check_limits, planned_use
     from loadtest.record.run_json import host
     from loadtest.scenario.hosts import host_problems
     from loadtest.scenario.load import load_scenario
@@ -72,7 +72,7 @@ def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, A
         if problems:
             raise ScenarioProblems(problems, scenario=str(path))
         calls = build_plan(loaded)
-        check_limits(loaded, calls, resolve_cap(loaded.scenario, host()["cores"]))
+        check_limits(loaded, planned_use(loaded, calls, resolve_cap(loaded.scenario, host()["cores"])))
     except ScenarioProblems as error:
         finding["problems"] = [_plain(problem) for problem in error.problems]
         return finding

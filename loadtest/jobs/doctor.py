@@ -28,7 +28,7 @@ from loadtest.jobs.checks.machine import (
 from loadtest.plan.build import build_plan
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import billed_arms, check_limits, use_text
+from loadtest.plan.cost import billed_arms, check_limits, expected_use, use_text
 from loadtest.plan.outlook import Outlook, outlook
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import host
@@ -90,7 +90,7 @@ def examine(
         check_open_files(calls=expected.peak),
         check_capacity(expected, cores, all_here=_all_here(loaded)),
         *_permissions(loaded),
-        *_limits(loaded, plan, cores),
+        *_limits(loaded, plan, expected),
     ]
     if any(one.state is State.FAILED for one in found):
         return [*found, _not_looked_at("agents", "what failed above comes first")]
@@ -140,10 +140,11 @@ def _permissions(loaded: LoadedScenario) -> list[Finding]:
     return found
 
 
-def _limits(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], cores: int) -> list[Finding]:
+def _limits(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], expected: Outlook) -> list[Finding]:
     """Of minutes and cost at Google's endpoints, if calls go there."""
+    use = expected_use(loaded, plan, expected)
     try:
-        use = check_limits(loaded, plan, resolve_cap(loaded.scenario, cores))
+        check_limits(loaded, use)
     except ScenarioError as error:
         return [Finding("limits", State.FAILED, error.message, error.remedy)]
     return [Finding("limits", State.OK, use_text(use))] if use else []

@@ -19,7 +19,7 @@ from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, Load
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import billed_arms, check_limits, use_text
+from loadtest.plan.cost import billed_arms, check_limits, planned_use, use_text
 from loadtest.record.endpoints import endpoint_label, run_kind
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
@@ -61,7 +61,8 @@ def run_and_measure(
     check_hosts(loaded, os.environ)
     check_environment(loaded, os.environ)
     plan = build_plan(loaded)
-    expected = check_limits(loaded, plan, resolve_cap(loaded.scenario, host()["cores"]))
+    use = planned_use(loaded, plan, resolve_cap(loaded.scenario, host()["cores"]))
+    check_limits(loaded, use)
     if loaded.scenario.stack == "embedded":
         find_server()  # better missed now than after a folder was made
     else:
@@ -69,8 +70,8 @@ def run_and_measure(
 
         asyncio.run(check_livekit(LiveKitAccess.from_environ(os.environ)))
     folder, info = _open_run(loaded, plan, results)
-    if expected:
-        text = f"Google's endpoints: {use_text(expected)}."
+    if use:
+        text = f"Google's endpoints: {use_text(use)}."
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     with hold(folder) as lock:
         return _run_in(folder, info, loaded, plan, console, lock)

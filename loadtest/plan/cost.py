@@ -14,7 +14,7 @@ from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import Problem, ScenarioProblems
 
-__all__ = ["Use", "billed_arms", "check_limits", "expected_use", "total_use", "use_text"]
+__all__ = ["Use", "billed_arms", "check_limits", "expected_use", "planned_use", "total_use", "use_text"]
 
 WARMUP_S = 20.0
 """Length of a warm-up call; about what it takes to greet, to say one line and to hear the reply."""
@@ -54,6 +54,11 @@ def expected_use(loaded: LoadedScenario, calls: Sequence[PlannedCall], expected:
     return found
 
 
+def planned_use(loaded: LoadedScenario, calls: Sequence[PlannedCall], cap: int) -> dict[str, Use]:
+    """As expected_use, for those who need no outlook otherwise: the plan is simulated only if an arm is billed."""
+    return expected_use(loaded, calls, outlook(loaded, calls, cap)) if billed_arms(loaded.scenario) else {}
+
+
 def total_use(use: Mapping[str, Use]) -> Use:
     """Of all arms together."""
     known = [one.usd for one in use.values() if one.usd is not None]
@@ -67,19 +72,14 @@ def use_text(use: Mapping[str, Use]) -> str:
     return f"about {total.call_minutes:.1f} call minutes are expected, {cost}"
 
 
-def check_limits(loaded: LoadedScenario, calls: Sequence[PlannedCall], cap: int) -> dict[str, Use]:
-    """What is expected to be used, by billed arm. Raises ScenarioError if it exceeds a limit, or has none it needs."""
-    if not billed_arms(loaded.scenario):
-        return {}
-    use = expected_use(loaded, calls, outlook(loaded, calls, cap))
-    problems = list(limit_problems(loaded, use))
+def check_limits(loaded: LoadedScenario, use: Mapping[str, Use]) -> None:
+    """Raise ScenarioError if what is expected to be used exceeds a limit, or has none that it needs."""
+    problems = list(_limit_problems(loaded, use))
     if problems:
         raise ScenarioProblems(problems, scenario=str(loaded.path))
-    return use
 
 
-def limit_problems(loaded: LoadedScenario, use: Mapping[str, Use]) -> Iterator[Problem]:
-    """What is expected to be used beyond the limits, or without one."""
+def _limit_problems(loaded: LoadedScenario, use: Mapping[str, Use]) -> Iterator[Problem]:
     limits, total = loaded.scenario.limits, total_use(use)
     minutes = f"{total.call_minutes:.1f}"
     for name, one in use.items():

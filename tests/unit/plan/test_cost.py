@@ -12,7 +12,7 @@ import pytest
 
 from loadtest.errors import ScenarioError
 from loadtest.plan.build import build_plan
-from loadtest.plan.cost import check_limits, expected_use, total_use
+from loadtest.plan.cost import check_limits, expected_use, planned_use, total_use
 from loadtest.plan.outlook import outlook
 from loadtest.plan.prices import call_usd, price_of, prices
 from loadtest.scenario.arms import Api, Arm
@@ -78,7 +78,9 @@ def test_calls_that_nobody_answers_are_not_expected_to_cost() -> None:
 
 def test_others_endpoints_have_no_limits() -> None:
     loaded = load_plain(limits={"call_minutes": 0.001, "cost_usd": 0.001})
-    assert check_limits(loaded, build_plan(loaded), 4) == {}
+    use = planned_use(loaded, build_plan(loaded), 4)
+    assert use == {}
+    check_limits(loaded, use)
 
 
 @pytest.mark.parametrize(
@@ -90,18 +92,19 @@ def test_others_endpoints_have_no_limits() -> None:
 )
 def test_a_plan_beyond_a_limit_is_refused(limits: dict[str, float], said: str) -> None:
     loaded = live(limits=limits)
+    use = planned_use(loaded, build_plan(loaded), 4)
     with pytest.raises(ScenarioError, match=said):
-        check_limits(loaded, build_plan(loaded), 4)
+        check_limits(loaded, use)
 
 
 def test_a_model_without_a_price_needs_a_limit_on_minutes() -> None:
     arms = {**GOOGLE, "ga": {"model": "gemini-99-live", "endpoint": "google"}}
     loaded = live(arms=arms)
-    calls = build_plan(loaded)
+    use = planned_use(loaded, build_plan(loaded), 4)
     with pytest.raises(ScenarioError, match=r"no price of gemini-99-live \(arm ga, gemini API\) is known") as raised:
-        check_limits(loaded, calls, 4)
+        check_limits(loaded, use)
     assert "--set limits.call_minutes=" in raised.value.remedy
-    use = check_limits(live(arms=arms, limits={"call_minutes": 60}), calls, 4)
+    check_limits(live(arms=arms, limits={"call_minutes": 60}), use)
     assert use["ga"].usd is None
     assert total_use(use).usd == use["preview"].usd
 
@@ -113,6 +116,7 @@ def test_the_price_is_of_the_api_too() -> None:
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "scenarios").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_scenario_stays_within_the_limits_when_it_is_live(path: Path) -> None:
     loaded = load_scenario(path, live=True)
-    use = check_limits(loaded, build_plan(loaded), 4)
+    use = planned_use(loaded, build_plan(loaded), 4)
+    check_limits(loaded, use)
     assert set(use) == set(loaded.scenario.arms)
     assert all(one.usd is not None for one in use.values())
