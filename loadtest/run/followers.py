@@ -24,7 +24,7 @@ class Followers:
     tally: Tally
     ending: Ending
     warn: Callable[[str], None]
-    live: LiveWatch | None = None
+    live: LiveWatch
     switchboard: Switchboard | None = None
     sampler: HealthSampler | None = None
     """There from the first dial on."""
@@ -34,16 +34,14 @@ class Followers:
     def call_event(self, call: CallSpec, event: Event) -> None:
         if self.switchboard is not None:
             self.switchboard.call_event(call, event)
-        if self.live is not None:
-            self.live.event(call, event)
+        self.live.event(call, event)
         if not call.warmup:
             self.tally.event(call, event)
 
     def call_released(self, call: CallSpec, outcome: Outcome) -> None:
         if self.switchboard is not None:
             self.switchboard.call_released(call)
-        if self.live is not None:
-            self.live.released(call)
+        self.live.released(call)
         if call.warmup:
             self.warmups[call.call.call_id] = outcome
         else:

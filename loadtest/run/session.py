@@ -63,11 +63,11 @@ class RunSession:
         self._clock: RunClock | None = None
         self._ending = Ending()
         tally = Tally({arm: sum(c.arm == arm for c in plan) for arm in loaded.scenario.arms})
-        self._followers = Followers(tally=tally, ending=self._ending, warn=self._warn)
-        self._fleet = Fleet(self._followers, folder.logs)
-        self._live = self._followers.live = LiveWatch(
+        self._live = LiveWatch(
             loaded.scenario, cap=info.cap, active=lambda: self._fleet.active, end_early=self._ending.end_early
         )
+        self._followers = Followers(tally=tally, ending=self._ending, warn=self._warn, live=self._live)
+        self._fleet = Fleet(self._followers, folder.logs)
         if loaded.scenario.dial == "by_agent":
             self._followers.switchboard = Switchboard(self._fleet)
         self._stack = RunStack(loaded, folder, self._followers.switchboard)
