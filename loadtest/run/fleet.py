@@ -18,6 +18,7 @@ from loadtest.record.events import CallFailed, EndCause, Ended, Event, Outcome
 from loadtest.record.layout import CallFolder
 from loadtest.record.writer import EventWriter
 from loadtest.run.child import CalleeChild, Placed, start_child
+from loadtest.scenario.load import LoadedScenario
 
 __all__ = ["Fleet", "FleetListener"]
 
@@ -78,23 +79,21 @@ class Fleet:
     async def start(
         self,
         count: int,
+        loaded: LoadedScenario,
         *,
         env: Mapping[str, str],
-        scenario: Path,
-        overrides: Sequence[str],
-        hashes: Mapping[str, str],
         probe_dir: Path,
         inherit: Sequence[int] = (),
     ) -> None:
         """Start `count` processes and wait until they are ready. Raises StackError.
 
-        scenario, overrides: what each of them loads for itself; hashes: of what they must find. inherit: file
-        descriptors that are to stay open as long as they live.
+        loaded: what each of them loads for itself, and must find unchanged. inherit: file descriptors that are to stay
+        open as long as they live.
         """
         self._begin = {
-            "scenario": str(scenario),
-            "overrides": list(overrides),
-            "hashes": dict(hashes),
+            "scenario": str(loaded.path),
+            "overrides": [f"{path}={value}" for path, value in loaded.override_texts],
+            "hashes": dict(loaded.hashes),
             "probe_dir": str(probe_dir),
         }
         self._env = {**os.environ, **env}

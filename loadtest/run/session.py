@@ -113,10 +113,8 @@ class RunSession:
         scenario = self._loaded.scenario
         await self._fleet.start(
             max(1, self._info.host["cores"] // 2),
+            self._loaded,
             env=self._stack.callee_env(),
-            scenario=self._loaded.path,
-            overrides=tuple(f"{path}={value}" for path, value in self._loaded.override_texts),
-            hashes=self._loaded.hashes,
             probe_dir=self._folder.probe,
             inherit=self._inherit,
         )

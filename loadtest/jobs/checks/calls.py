@@ -54,12 +54,7 @@ class ProbeCalls:
         try:
             await self._stack.start()
             await self._fleet.start(
-                self._processes,
-                env=self._stack.callee_env(),
-                scenario=self._loaded.path,
-                overrides=tuple(f"{path}={value}" for path, value in self._loaded.override_texts),
-                hashes=self._loaded.hashes,
-                probe_dir=self._folder.probe,
+                self._processes, self._loaded, env=self._stack.callee_env(), probe_dir=self._folder.probe
             )
         except BaseException:
             await self._stop()

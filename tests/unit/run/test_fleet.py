@@ -16,8 +16,10 @@ from loadtest.record.layout import CallFolder
 from loadtest.record.reader import read_events
 from loadtest.run.child import CalleeChild, Placed
 from loadtest.run.fleet import Fleet
+from loadtest.scenario.load import load_scenario
 from tests.unit.calls import planned_call
 
+SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 CALL = planned_call()
 
 
@@ -108,7 +110,7 @@ async def test_a_process_that_has_done_its_share_is_relieved(tmp_path: Path, mon
     monkeypatch.setattr("loadtest.run.fleet.CALLS_EACH", 2)
     listener = Listener()
     fleet = Fleet(listener, tmp_path)
-    await fleet.start(1, env={}, scenario=tmp_path, overrides=(), hashes={}, probe_dir=tmp_path)
+    await fleet.start(1, load_scenario(SMOKE), env={}, probe_dir=tmp_path)
     for number in range(5):
         call = replace(CALL, call_id=f"{number:04d}-ga")
         fleet.place(
