@@ -17,7 +17,7 @@ from loadtest.call.line import TelephoneLine
 from loadtest.call.presence import DialRequest
 from loadtest.call.probe_inbox import ProbeInbox
 from loadtest.call.recorder import Recorder
-from loadtest.call.room import CallRoom, LiveKitServer, SipStatus
+from loadtest.call.room import CallRoom, SipStatus
 from loadtest.call.setup import CallSetup
 from loadtest.call.spec import CallSpec, Lines
 from loadtest.clock import RunClock
@@ -36,6 +36,7 @@ from loadtest.record.events import (
     TrackSubscribed,
 )
 from loadtest.record.layout import CallFolder
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.callee import CalleeSpec
 from loadtest_probe import wire
 
@@ -46,7 +47,7 @@ __all__ = ["Call", "CallSurroundings"]
 class CallSurroundings:
     """What all calls of a callee process share."""
 
-    server: LiveKitServer
+    access: LiveKitAccess
     client: api.LiveKitAPI
     clock: RunClock
     lines: Lines
@@ -72,7 +73,7 @@ class Call:
         self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._events = CallEvents(folder, surroundings.clock, progress=progress, lost=self._finish)
         self._emit = self._events.emit
-        self._room = CallRoom(surroundings.server, surroundings.client, spec, self)
+        self._room = CallRoom(surroundings.access, surroundings.client, spec, self)
         self._setup = CallSetup(spec, surroundings.callee, self._room, surroundings.clock, self._emit, self._end)
         self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit)
         self._line: TelephoneLine | None = None

@@ -111,6 +111,9 @@ class TelephoneLine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._stream is not None:
             await self._stream.aclose()
+        # livekit 1.1.21 frees a source's audio before it stops the thread that sends it, which then can spin for ever.
+        # With nothing left to send it touches nothing.
+        self.source.clear_queue()
         await self.source.aclose()
         if not math.isnan(self._origin_s):
             self._place(math.inf)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -17,9 +16,10 @@ from loadtest.call.presence import Presence
 from loadtest.call.refusal import why_refused
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.keys import Press
 
-__all__ = ["CallRoom", "LiveKitServer", "RoomListener", "SipStatus"]
+__all__ = ["CallRoom", "RoomListener", "SipStatus"]
 
 T = TypeVar("T")
 
@@ -35,18 +35,6 @@ class SipStatus:
     RINGING = "ringing"
     ACTIVE = "active"
     HANGUP = "hangup"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveKitServer:
-    """Where the rooms are."""
-
-    url: str
-    api_key: str
-    api_secret: str
-
-    def __repr__(self) -> str:
-        return f"LiveKitServer({self.url})"  # the secret stays out of logs and errors
 
 
 class RoomListener(Protocol):
@@ -67,8 +55,8 @@ class RoomListener(Protocol):
 class CallRoom:
     """The callee's participant in the call's room, of kind SIP and with the attributes of livekit-sip."""
 
-    def __init__(self, server: LiveKitServer, client: api.LiveKitAPI, spec: CallSpec, listener: RoomListener) -> None:
-        self._server = server
+    def __init__(self, access: LiveKitAccess, client: api.LiveKitAPI, spec: CallSpec, listener: RoomListener) -> None:
+        self._access = access
         self._client = client
         self._spec = spec
         self._listener = listener
@@ -115,7 +103,7 @@ class CallRoom:
         """Enter the room as the callee whose phone is being dialled. Raises DialError."""
         self._listen()
         token = (
-            api.AccessToken(self._server.api_key, self._server.api_secret)
+            api.AccessToken(self._access.api_key, self._access.api_secret)
             .with_identity(presence.identity)
             .with_name(presence.name)
             .with_metadata(presence.metadata)
@@ -126,7 +114,7 @@ class CallRoom:
             .to_jwt()
         )
         options = rtc.RoomOptions(connect_timeout=CONNECT_LIMIT_S)
-        await self._ask(self._room.connect(self._server.url, token, options), "the callee could not join the room")
+        await self._ask(self._room.connect(self._access.url, token, options), "the callee could not join the room")
         # An agent that was quicker than the callee is in the room already; the SDK announces only those who come later.
         for participant in self._room.remote_participants.values():
             self._participant_connected(participant)

@@ -32,6 +32,7 @@ from loadtest.plan.cost import billed_arms, check_limits, expected_use, use_text
 from loadtest.plan.outlook import Outlook, outlook
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import host
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.google import credential_problems
 from loadtest.scenario.hosts import (
     LIVEKIT_URL_EXAMPLE,
@@ -43,7 +44,6 @@ from loadtest.scenario.hosts import (
     is_loopback,
 )
 from loadtest.scenario.load import LoadedScenario, load_scenario
-from loadtest.stack.access import LiveKitAccess
 
 if TYPE_CHECKING:
     from loadtest.jobs.checks.calls import ProbeCalls

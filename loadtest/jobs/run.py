@@ -26,10 +26,10 @@ from loadtest.record.lock import hold
 from loadtest.record.plan_io import write_plan
 from loadtest.record.run_json import RunInfo, RunState, host, versions
 from loadtest.record.writer import write_atomically
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.arms import Arm
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
-from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.install import find_server
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from livekit import api
 from loadtest.call.dial import Call, CallSurroundings
 from loadtest.call.lag import watch_loop
 from loadtest.call.presence import DialRequest
-from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
 from loadtest.errors import LoadtestError, RecordError, ScenarioError
@@ -43,6 +42,7 @@ from loadtest.record.events import (
 )
 from loadtest.record.layout import CallFolder
 from loadtest.run.lines import Vocabulary
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.load import load_scenario
 
 __all__ = ["main"]
@@ -50,6 +50,8 @@ __all__ = ["main"]
 REPORTED = (CallStarted, Answered, LineStarted, LineEnded, Heard, Ringing, DialFailed, Ended)
 """What the live view is made of, and what an agent is told that dials."""
 ORPHAN_LIMIT_S = 3.0
+BEAT_S = 1.0
+"""How often it says that its event loop runs."""
 QUICK = {"agent_finished_after_s": 0.5, "reprompts": 0}
 """A warm-up call only has to bring every part into motion."""
 
@@ -67,9 +69,9 @@ class _Begin:
 class CalleeProcess:
     """The child's side of the fleet."""
 
-    def __init__(self, begin: _Begin, server: LiveKitServer, client: api.LiveKitAPI) -> None:
+    def __init__(self, begin: _Begin, access: LiveKitAccess, client: api.LiveKitAPI) -> None:
         self._begin = begin
-        self._server = server
+        self._access = access
         self._client = client
         self._loaded = load_scenario(begin.scenario, begin.overrides)
         if self._loaded.hashes != begin.hashes:
@@ -141,7 +143,7 @@ class CalleeProcess:
 
     def _new_call(self, spec: CallSpec, command: Mapping[str, Any]) -> Call:
         surroundings = CallSurroundings(
-            server=self._server,
+            access=self._access,
             client=self._client,
             clock=RunClock(command["origin"]),
             lines=self._vocabulary.shortest(spec.call) if spec.warmup else self._vocabulary.lines(spec.call),
@@ -179,13 +181,19 @@ def _report(report: Mapping[str, Any]) -> None:
         sys.stdout.flush()
 
 
+async def _beat() -> None:
+    while True:
+        _report({"report": "alive"})
+        await asyncio.sleep(BEAT_S)
+
+
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
     stdin = asyncio.StreamReader(limit=2**22)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     first = json.loads(await stdin.readline())
-    server = LiveKitServer(os.environ["LIVEKIT_URL"], os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"])
-    async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
+    access = LiveKitAccess.from_environ(os.environ)
+    async with api.LiveKitAPI(access.url, access.api_key, access.api_secret) as client:
         process = CalleeProcess(
             _Begin(
                 first["process"],
@@ -194,14 +202,14 @@ async def _serve() -> None:
                 Path(first["probe_dir"]),
                 first["hashes"],
             ),
-            server,
+            access,
             client,
         )
-        watch = asyncio.create_task(watch_loop(process.lagged))
         _report({"report": "ready", "pid": os.getpid()})
+        aside = asyncio.gather(watch_loop(process.lagged), _beat())
         while line := await stdin.readline():
             process.obey(json.loads(line))
-        watch.cancel()
+        aside.cancel()
         await process.orphaned()
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from loadtest.errors import StackError
 from loadtest.record.layout import RunFolder
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.load import LoadedScenario
-from loadtest.stack.access import LiveKitAccess
 from loadtest.stack.proxy.exchange import Exchange
 from loadtest.stack.services import Services, ServicesSpec
 from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, Worker, workers_of

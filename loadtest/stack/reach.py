@@ -13,7 +13,7 @@ import aiohttp
 from livekit import api
 
 from loadtest.errors import ScenarioError, StackError
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 
 __all__ = ["Answer", "Refusal", "ask_livekit", "check_livekit", "http_url", "reason", "remedy_of"]
 

@@ -13,7 +13,7 @@ import aiohttp
 
 from loadtest.errors import StackError
 from loadtest.redact import keep_secret
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.service import Service
 

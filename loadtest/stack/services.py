@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from loadtest.errors import StackError
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.install import find_server
 from loadtest.stack.proxy.exchange import Exchange
 from loadtest.stack.proxy.server import LiveKitProxy

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.errors import ScenarioError, StackError
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.server import LiveKitServer
 from loadtest.stack.service import Service

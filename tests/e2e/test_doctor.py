@@ -13,7 +13,7 @@ import psutil
 import pytest
 from livekit import api
 
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from tests.e2e.harness import AGENTS, loadtest, profile, scenario
 
 THEIRS = {"model": "gemini-3.8-live", "agent": {"external": True, "name": "theirs"}}

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.errors import StackError
 from loadtest.record.events import ProbeMessage
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.services import ArmSpec, Services, ServicesSpec
 from tests.e2e.harness import AGENTS, LiveRun, Results, loadtest, profile, scenario
 from tests.e2e.theirs import LOST

@@ -17,8 +17,8 @@ from loadtest.jobs.checks.finding import Finding, State
 from loadtest.jobs.checks.media import delete_room
 from loadtest.record.events import AgentJoined, Answered, Dispatched, Ended, Event, Heard, ProbeMessage, TrackSubscribed
 from loadtest.run.warmup import worker_mode
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.arms import Arm
-from loadtest.stack.access import LiveKitAccess
 
 __all__ = ["Seen", "at_once", "complaints", "mode", "registration", "seen", "taken_by_a_worker"]
 

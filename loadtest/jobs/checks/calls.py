@@ -21,8 +21,8 @@ from loadtest.run.specs import call_spec
 from loadtest.run.stack import RunStack
 from loadtest.run.switchboard import Switchboard
 from loadtest.run.warmup import warmup_calls
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.load import LoadedScenario
-from loadtest.stack.access import LiveKitAccess
 
 __all__ = ["ALONE", "ProbeCalls"]
 

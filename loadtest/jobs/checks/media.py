@@ -15,7 +15,7 @@ from livekit.rtc import stats as rtc_stats
 from livekit.rtc.participant import PublishTrackError
 
 from loadtest.jobs.checks.finding import Finding, State
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 
 __all__ = ["MediaPath", "check_media", "chosen_path", "delete_room", "media"]
 

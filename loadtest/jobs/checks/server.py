@@ -12,7 +12,7 @@ import aiohttp
 from livekit import api
 
 from loadtest.jobs.checks.finding import Finding, State
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.reach import TOKEN_LEEWAY_S, Answer, ask_livekit, http_url, reason, remedy_of
 
 __all__ = ["check_server", "clock", "credentials"]

@@ -9,9 +9,10 @@ import pytest
 from livekit import api, rtc
 
 from loadtest.call.presence import presence_of
-from loadtest.call.room import CallRoom, LiveKitServer
+from loadtest.call.room import CallRoom
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError
+from loadtest.scenario.access import LiveKitAccess
 from tests.unit.calls import planned_call
 
 CALL = planned_call()
@@ -58,8 +59,8 @@ async def joined(monkeypatch: pytest.MonkeyPatch, *there: SimpleNamespace) -> tu
     monkeypatch.setattr("loadtest.call.room.rtc.Room", lambda: sdk)
     monkeypatch.setattr("loadtest.call.room.rtc.LocalAudioTrack.create_audio_track", lambda *_: None)
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
-    server = LiveKitServer("ws://127.0.0.1:1", "key", "secret" * 6)
-    room = CallRoom(server, cast(api.LiveKitAPI, None), spec, listener)
+    access = LiveKitAccess("ws://127.0.0.1:1", "key", "secret" * 6)
+    room = CallRoom(access, cast(api.LiveKitAPI, None), spec, listener)
     await room.join(cast(rtc.AudioSource, None), presence_of(CALL))
     return sdk, listener.told
 
@@ -97,7 +98,7 @@ async def test_a_token_that_is_refused_is_no_mystery() -> None:
     client = SimpleNamespace(room=SimpleNamespace(create_room=refuse))
     spec = CallSpec(call=CALL, room="outbound-00000000-12005550100", agent_name=None, metadata="{}")
     room = CallRoom(
-        LiveKitServer("ws://127.0.0.1:1", "key", "secret" * 6), cast(api.LiveKitAPI, client), spec, Listener()
+        LiveKitAccess("ws://127.0.0.1:1", "key", "secret" * 6), cast(api.LiveKitAPI, client), spec, Listener()
     )
     with pytest.raises(DialError, match=r"the room could not be created: LiveKit refused our token: .*clock"):
         await room.create(empty_limit_s=30.0)

@@ -11,13 +11,13 @@ from typing import Any, cast
 import pytest
 
 from loadtest.call.presence import DialRequest, Presence
-from loadtest.call.room import LiveKitServer
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError, RecordError, ScenarioError
 from loadtest.record.events import CallFailed, Ended, Event, Outcome
 from loadtest.record.reader import read_events
 from loadtest.record.writer import EventWriter
 from loadtest.run.callee_process import CalleeProcess, _Begin
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.callee import Pickup
 from loadtest.scenario.load import load_scenario
 from tests.unit.calls import planned_call
@@ -56,10 +56,10 @@ def begin(
         metadata="{}",
         dialled_by_agent=by_agent,
     )
-    server = LiveKitServer("ws://127.0.0.1:1", "key", "secret")
+    access = LiveKitAccess("ws://127.0.0.1:1", "key", "secret")
     process = CalleeProcess(
         _Begin("callee-0", SMOKE, overrides, tmp_path, load_scenario(SMOKE, overrides).hashes),
-        server,
+        access,
         cast("Any", None),
     )
     process.obey({"command": "call", "spec": spec.to_json(), "folder": str(folder), "origin": 0.0})
@@ -192,7 +192,7 @@ def test_a_scenario_that_was_edited_since_the_plan_is_refused(tmp_path: Path) ->
     with pytest.raises(ScenarioError, match="changed since the run was planned"):
         CalleeProcess(
             _Begin("callee-0", SMOKE, (), tmp_path, other),
-            LiveKitServer("ws://127.0.0.1:1", "k", "s"),
+            LiveKitAccess("ws://127.0.0.1:1", "k", "s"),
             cast("Any", None),
         )
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from loadtest.errors import ScenarioError, StackError
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.reach import Refusal, ask_livekit, check_livekit, http_url
 
 Reply = Callable[[web.Request], web.Response]

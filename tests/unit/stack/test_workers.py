@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ScenarioError
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, agent_environment, registered_as, workers_of
 
 LIVEKIT = LiveKitAccess("ws://127.0.0.1:1", "k", "s")

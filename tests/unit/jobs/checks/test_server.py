@@ -13,7 +13,7 @@ from aiohttp import web
 
 from loadtest.jobs.checks.finding import Finding, State
 from loadtest.jobs.checks.server import check_server, clock, credentials
-from loadtest.stack.access import LiveKitAccess
+from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.reach import Answer, Refusal
 
 
