@@ -51,6 +51,10 @@ class CalleeChild:
     """Calls that it has been given so far."""
     retired: bool = False
     """It gets no more calls, and ends when it has finished those that it has."""
+    silent: int = 0
+    """Seconds of the tester's own loop since it last said anything; a tester that stood still itself counts none."""
+    hung: bool = False
+    """It stood still, and was killed for it."""
     killed: bool = False
     """By us: its end is no error of its own."""
     buried: bool = False
@@ -68,6 +72,14 @@ class CalleeChild:
     def kill(self) -> None:
         """End it at once, or as soon as its guard can."""
         self.killed = True
+        self._strike()
+
+    def kill_hung(self) -> None:
+        """End it because it stands still, which is an error of its own."""
+        self.hung = True
+        self._strike()
+
+    def _strike(self) -> None:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)

@@ -24,6 +24,8 @@ __all__ = ["Fleet", "FleetListener"]
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
+HANG_LIMIT_S = 15
+"""A process that says nothing for so long stands still."""
 CALLS_EACH = 50
 """After so many calls a process is relieved: LiveKit's native library (1.1.21) keeps about half a megabyte of each call
 that the callee hangs up."""
@@ -41,7 +43,7 @@ class FleetListener(Protocol):
     def process_late(self, process: str, frames: int) -> None: ...
 
     def process_died(self, process: str, what: str) -> None:
-        """It ended by itself; its calls are errors of the tester, and another takes its place."""
+        """It ended by itself, or hung; its calls are errors of the tester, and another takes its place."""
 
     def unwritable(self, message: str) -> None:
         """Something of a call could not be written into the results folder."""
@@ -60,6 +62,7 @@ class Fleet:
         self._inherit: tuple[int, ...] = ()
         self._replacements = 0
         self._reliefs: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
         self._stopping = False
 
     @property
@@ -101,6 +104,7 @@ class Fleet:
         self._replacements = count  # what dies again and again is not worth replacing
         for _ in range(count):
             await self._start_one()
+        self._watch = asyncio.create_task(self._watch_hangs())
         for process in self._processes:
             await self._wait_ready(process)
 
@@ -158,9 +162,10 @@ class Fleet:
     async def stop(self, *, at_once: bool = False) -> None:
         """End the processes; those that do not within STOP_LIMIT_S, or all of them at once, are killed."""
         self._stopping = True
-        for relief in self._reliefs:
-            relief.cancel()
-        await asyncio.gather(*self._reliefs, return_exceptions=True)
+        aside = [*self._reliefs, *([] if self._watch is None else [self._watch])]
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
         for process in self._processes:
             assert process.handle.stdin is not None
             process.handle.stdin.close()
@@ -202,7 +207,16 @@ class Fleet:
         await process.handle.wait()
         await self._bury(process)
 
+    async def _watch_hangs(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for process in self._processes:
+                process.silent += 1
+                if process.silent == HANG_LIMIT_S and process.alive and process.ready.is_set():
+                    process.kill_hung()
+
     async def _take(self, process: CalleeChild, report: Mapping[str, Any]) -> None:
+        process.silent = 0
         match report["report"]:
             case "ready":
                 process.pid = int(report["pid"])
@@ -231,6 +245,8 @@ class Fleet:
         """Give the calls of a process that died, or was killed, their outcome in its stead; and replace it."""
         outcome = Outcome.ABORTED if process.killed else Outcome.TESTER_ERROR
         died = f"{process.name} died (exit code {process.handle.returncode})"
+        if process.hung:
+            died = f"{process.name} said nothing for {HANG_LIMIT_S} s and was killed"
         process.cut()
         relieved = process.retired and not process.unfinished
         if process.ready.is_set() and not relieved and not self._stopping:

@@ -130,6 +130,47 @@ async def test_a_process_that_has_done_its_share_is_relieved(tmp_path: Path, mon
     await fleet.stop()  # and no death was reported
 
 
+MUTE = """
+import json, os, signal, sys
+sys.stdin.readline()
+print(json.dumps({"report": "ready", "pid": os.getpid()}), flush=True)
+signal.pause()
+"""
+
+
+async def test_a_process_that_hangs_is_killed_and_another_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mourning(Listener):
+        died = ""
+
+        def process_died(self, process: str, what: str) -> None:
+            self.died = what
+
+    programs = iter((MUTE, CHILD))
+
+    async def start_child(name: str, log: Path, **_: object) -> CalleeChild:
+        handle = await create_subprocess_exec(sys.executable, "-c", next(programs), stdin=PIPE, stdout=PIPE)
+        return CalleeChild(name, handle, log)
+
+    monkeypatch.setattr("loadtest.run.fleet.start_child", start_child)
+    monkeypatch.setattr("loadtest.run.fleet.HANG_LIMIT_S", 1)
+    listener = Mourning()
+    fleet = Fleet(listener, tmp_path)
+    await fleet.start(1, load_scenario(SMOKE), env={}, probe_dir=tmp_path)
+    spec = CallSpec(call=CALL, room="room", agent_name=None, metadata="{}")
+    folder = CallFolder(tmp_path / "0000-ga")
+    folder.path.mkdir()
+    fleet.place(spec, folder, 0.0)
+    await fleet.finished()
+
+    assert listener.died == "callee-0 said nothing for 1 s and was killed"
+    assert listener.released == [Outcome.TESTER_ERROR]
+    assert "ProcessDied" in folder.events.read_text()
+    assert list(fleet.pids) == ["callee-1"]
+    await fleet.stop()
+
+
 async def test_what_is_told_after_the_hang_up_is_heard_until_the_call_is_finished(tmp_path: Path) -> None:
     class Hearing(Listener):
         heard = 0
