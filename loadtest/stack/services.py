@@ -86,6 +86,8 @@ class Services:
         api_key = _api_key(spec.arms)
         self._private = tempfile.TemporaryDirectory(prefix="loadtest-stack-")
         private = Path(self._private.name)
+        temporary = private / "tmp"
+        temporary.mkdir()
         tls = write_server_tls(private)
         ca_bundle = private / "ca-bundle.pem"
         named = [arm.ca_file for arm in spec.arms if arm.ca_file is not None]
@@ -110,6 +112,7 @@ class Services:
                 api_key=api_key,
                 ca_bundle=ca_bundle,
                 probe_dir=spec.probe_dir,
+                temporary=temporary,
                 base_url=self.base_url,
             )
             self._services.append(

@@ -105,13 +105,14 @@ def agent_environment(
     api_key: str | None,
     ca_bundle: Path,
     probe_dir: Path | None,
+    temporary: Path,
     base_url: Callable[[str], str | None],
 ) -> dict[str, str]:
     """The environment of a worker: ours, what it needs to reach this stack, then what the arm adds.
 
     base_url gives the address of an arm's endpoint. A command that serves one endpoint is pointed at it by
     google-genai's own variable, so that it needs to know nothing of loadtest. Others, and the reference agent, find it
-    in the dispatch metadata.
+    in the dispatch metadata. temporary: for its temporary files, which an agent that must be killed leaves behind.
     """
     env = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     env |= livekit.environ()
@@ -119,6 +120,7 @@ def agent_environment(
         "SSL_CERT_FILE": str(ca_bundle),
         "NO_PROXY": ",".join(filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), LOOPBACK, "localhost"])),
         "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(temporary),
         "LOADTEST_AGENT_PORT": str(free_port()),
         "LOADTEST_AGENT_IDLE_PROCESSES": str(len(os.sched_getaffinity(0))),
     }

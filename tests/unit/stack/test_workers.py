@@ -34,6 +34,7 @@ def environment(*arms: ArmSpec) -> dict[str, str]:
         api_key="secret",
         ca_bundle=Path("/bundle.pem"),
         probe_dir=Path("/probe"),
+        temporary=Path("/private/tmp"),
         base_url=lambda name: f"https://127.0.0.1:2/arms/{name}",
     )
 
@@ -113,3 +114,7 @@ def test_registrations_in_workers_logs(line: str, name: str | None) -> None:
 
 def test_other_lines_register_nobody() -> None:
     assert registered_as('{"message": "starting worker", "agent_name": "mine"}') is None
+
+
+def test_what_an_agent_leaves_behind_is_removed_with_the_stack() -> None:
+    assert environment(arm("a"))["TMPDIR"] == "/private/tmp"
