@@ -51,13 +51,14 @@ def page(
         "",
         f"The first {WARM_UP:.0%} of the calls fill caches and are left out. Through the rest a plane is laid by least",
         "squares, `rest + growth * calls + more * calls in progress`, so that calls in progress are no leak.",
-        "Processes that an agent starts for a call count once they are older than any call.",
+        "Processes that an agent starts for a call count once they are older than any call. What grows by more than is",
+        "allowed, and by more than two of its standard errors (±), leaks.",
         "",
         "| group | what | at rest | at rest, at the end | growth in 100 calls | most allowed | |",
         "|---|---|--:|--:|--:|--:|---|",
     ]
     for finding in findings:
-        growth = "–" if finding.per_100 is None else f"{finding.per_100:+.1f}"
+        growth = "–" if finding.per_100 is None else f"{finding.per_100:+.1f} ± {finding.error:.1f}"
         what = UNITS.get(finding.what, finding.what)
         mark = "**leaks**" if finding.leaks else ""
         lines.append(

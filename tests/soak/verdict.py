@@ -2,7 +2,7 @@
 
 What a run uses goes up and down with the calls in progress. So a plane is laid through the samples by least squares,
 `rest + growth * calls + more * active`: growth is what each call leaves behind. The first quarter of the calls is left
-out: there caches fill and pools grow to their size.
+out: there caches fill and pools grow to their size. A growth that could as well be none (two standard errors) is none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ LIMITS = {"memory_mb": 15.0, "descriptors": 2.0, "threads": 2.0, "processes": 1.
 class Finding:
     """One thing that could have leaked.
 
-    first, last: at rest, after the warm-up and at the end; per_100: growth in 100 calls. All None: too few samples.
+    first, last: at rest, after the warm-up and at the end; per_100: growth in 100 calls; error: its standard error. All
+    None: too few samples.
     """
 
     group: str
@@ -34,10 +35,13 @@ class Finding:
     first: float | None
     last: float | None
     per_100: float | None
+    error: float | None
 
     @property
     def leaks(self) -> bool:
-        return self.per_100 is not None and self.per_100 > LIMITS[self.what]
+        if self.per_100 is None or self.error is None:
+            return False
+        return self.per_100 > max(LIMITS[self.what], 2 * self.error)
 
 
 def findings(samples: Sequence[Sample]) -> tuple[Finding, ...]:
@@ -58,7 +62,13 @@ def _finding(group: str, what: str, samples: Sequence[Sample], read: Callable[[S
     last = max((sample.calls for sample in samples), default=0)
     used = [sample for sample in samples if sample.calls >= last * WARM_UP]
     if len(used) < FEWEST_SAMPLES:
-        return Finding(group, what, None, None, None)
+        return Finding(group, what, None, None, None, None)
     plane = np.array([[1.0, sample.calls, sample.active] for sample in used])
-    rest, growth, _ = np.linalg.lstsq(plane, np.array([read(sample) for sample in used]), rcond=None)[0]
-    return Finding(group, what, float(rest + growth * used[0].calls), float(rest + growth * last), float(growth * 100))
+    values = np.array([read(sample) for sample in used])
+    fitted = np.linalg.lstsq(plane, values, rcond=None)[0]
+    rest, growth, _ = fitted
+    variance = float(np.sum((values - plane @ fitted) ** 2)) / (len(used) - 3)
+    error = float(np.sqrt(variance * np.linalg.pinv(plane.T @ plane)[1, 1]))
+    return Finding(
+        group, what, float(rest + growth * used[0].calls), float(rest + growth * last), float(growth * 100), error * 100
+    )
