@@ -81,10 +81,13 @@ FAULTS: dict[str, FaultKind] = {
     "F2": _kind("1011 after some audio parts of the reply", "turn"),
     "F4": _kind("1011 while idle", "minute"),
     "F5": _kind("1011 before setupComplete", "connect"),
+    "F10": _kind("as F1, and the session that is resumed has forgotten the call: it greets again", "turn"),
     "F13": _kind("HTTP error at the upgrade", "connect", "http_status"),
     "F20": _kind("TCP reset", "turn minute"),
     "F23": _kind("the reply's audio stalls, then goes on", "turn", "stall_ms_min stall_ms_max"),
     "F26": _kind("empty turn: turnComplete without audio", "turn", "run_turns_max"),
+    "F27": _kind("ordinary frames of near-zero amplitude", "turn"),
+    "F32": _kind("the reply is said two to four times", "turn", "repeat_ms_min repeat_ms_max"),
 }
 
 _TRIGGERS = {
@@ -95,7 +98,7 @@ _TRIGGERS = {
     "per_connect": "connect",
     "at_connect": "connect",
 }
-_SETTINGS = ("http_status", "stall_ms_min", "stall_ms_max", "run_turns_max")
+_SETTINGS = ("http_status", "stall_ms_min", "stall_ms_max", "run_turns_max", "repeat_ms_min", "repeat_ms_max")
 
 
 class Fault(_Model):
@@ -125,6 +128,10 @@ class Fault(_Model):
     """F23: longest hole in the audio as played, ms."""
     run_turns_max: int = Field(default=1, ge=1)
     """F26: longest run of empty turns; the length is drawn uniformly from 1."""
+    repeat_ms_min: float = Field(default=2000, gt=0)
+    """F32: shortest silence before the reply is said again, ms."""
+    repeat_ms_max: float = Field(default=7000, gt=0)
+    """F32: longest silence before the reply is said again, ms."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Fault:
@@ -141,6 +148,8 @@ class Fault(_Model):
                 raise ValueError(f"{self.fault} does not take {name}")
         if self.stall_ms_max < self.stall_ms_min:
             raise ValueError("stall_ms_max must not be below stall_ms_min")
+        if self.repeat_ms_max < self.repeat_ms_min:
+            raise ValueError("repeat_ms_max must not be below repeat_ms_min")
         return self
 
 

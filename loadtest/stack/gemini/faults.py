@@ -14,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from loadtest.scenario.endpoint import Fault
-from loadtest.stack.gemini.plan import AudioPart, Close, Mark, Say, Step, TurnComplete
+from loadtest.stack.gemini import messages
+from loadtest.stack.gemini.plan import AudioPart, Close, Forget, GenerationComplete, Mark, Say, Step, TurnComplete
+from loadtest.stack.gemini.recordings import RATE
 
 __all__ = ["CLOCK", "CONNECT", "TURN", "Refusal", "Strike"]
 
@@ -23,6 +25,9 @@ Plan = tuple[Step, ...]
 INTERNAL = "Internal error encountered."
 UNAVAILABLE = "The service is currently unavailable."
 DEADLINE = "Deadline expired before operation could complete."
+
+NEAR_ZERO = 2
+"""Steps of 16 bits: -84 dBFS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ def _f2(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
     return _cut(kept, kept[-1].at_s, fault.fault, Close(1011, INTERNAL))
 
 
+def _f10(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
+    *kept, mark, close = _f1(plan, rng, fault)
+    return (*kept, mark, Step(mark.at_s, Forget()), close)
+
+
 def _f20(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
     return _cut(plan, rng.uniform(0.0, plan[-1].at_s), fault.fault, Close(None))
 
@@ -92,6 +102,32 @@ def _f26(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
     return (*kept, Step(begins_s, Mark(fault.fault)), Step(begins_s, TurnComplete(reason)))
 
 
+def _f27(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
+    begins = _audio(plan)[0]
+    return (*plan[:begins], Step(plan[begins].at_s, Mark(fault.fault)), *(_hushed(step, rng) for step in plan[begins:]))
+
+
+def _hushed(step: Step, rng: random.Random) -> Step:
+    if not isinstance(step.what, AudioPart):
+        return step
+    samples = rng.choices((-NEAR_ZERO, 0, NEAR_ZERO), k=round(step.what.audio_ms * RATE / 1000))
+    frames = b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
+    return replace(step, what=AudioPart(messages.audio_part(frames), step.what.audio_ms))
+
+
+def _f32(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
+    """All of the reply again, once what was said has been heard and a silence after it."""
+    audio = _audio(plan)
+    said = tuple(step for step in plan[audio[0] :] if isinstance(step.what, AudioPart | Say))
+    length_s = sum(step.what.audio_ms for step in said if isinstance(step.what, AudioPart)) / 1000
+    begins_s = said[0].at_s
+    again, later_s = [*plan[: audio[0]], Step(begins_s, Mark(fault.fault)), *said], 0.0
+    for _ in range(rng.randint(1, 3)):
+        later_s += length_s + rng.uniform(fault.repeat_ms_min, fault.repeat_ms_max) / 1000
+        again += [replace(step, at_s=step.at_s + later_s) for step in said]
+    return (*again, Step(again[-1].at_s, GenerationComplete()), Step(begins_s + later_s + length_s, TurnComplete()))
+
+
 def _f4(rng: random.Random) -> Strike:
     return Strike(Close(1011, rng.choice((UNAVAILABLE, DEADLINE))), idle_only=True)
 
@@ -111,9 +147,12 @@ def _f13(fault: Fault) -> Refusal:
 TURN: dict[str, Callable[[Plan, random.Random, Fault], Plan]] = {
     "F1": _f1,
     "F2": _f2,
+    "F10": _f10,
     "F20": _f20,
     "F23": _f23,
     "F26": _f26,
+    "F27": _f27,
+    "F32": _f32,
 }
 CLOCK: dict[str, Callable[[random.Random], Strike]] = {"F4": _f4, "F20": _f20_clock}
 CONNECT: dict[str, Callable[[Fault], Refusal]] = {"F5": _f5, "F13": _f13}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loadtest.stack.gemini import messages
 from loadtest.stack.gemini.recordings import Recording
 
-__all__ = ["AudioPart", "Close", "GenerationComplete", "Mark", "Say", "Step", "TurnComplete", "reply_plan"]
+__all__ = ["AudioPart", "Close", "Forget", "GenerationComplete", "Mark", "Say", "Step", "TurnComplete", "reply_plan"]
 
 # Output transcription leads its audio by about this much audio.
 LEAD_MS = 300.0
@@ -49,6 +49,11 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """The call's context is gone: what resumes it begins as if nothing had been said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The server closes with a code and a reason; code None is a TCP reset without a close frame."""
 
@@ -56,7 +61,7 @@ class Close:
     reason: str = ""
 
 
-What = Say | AudioPart | GenerationComplete | TurnComplete | Mark | Close
+What = Say | AudioPart | GenerationComplete | TurnComplete | Mark | Forget | Close
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,12 @@ class Session:
         # The simulator recognises nothing: the transcription says what it knows.
         heard = ("Utterance", f" {self.call.turns},", f" {seconds:.1f} seconds.")
         rng = self.draws.stream("reply", self.call.turns)
-        self._begin("reply", rng, now, heard_s=seconds, heard=heard if self.setup.transcribe_input else ())
+        kind: Literal["reply", "greeting"] = "reply"
+        if self.call.context_gone:
+            # The same instructions make the same greeting as at first.
+            kind, rng = "greeting", self.draws.stream("asked", 1)
+            self.call.context_gone = False
+        self._begin(kind, rng, now, heard_s=seconds, heard=heard if self.setup.transcribe_input else ())
 
     def _settle(self) -> None:
         for turn, edge, detected_s in self._unsettled:
@@ -198,6 +203,8 @@ class Session:
                 self._offer_handle()
             case plan.Mark(fault):
                 self._truth("fault", fault=fault, phase=self.phase, turn=turn.number)
+            case plan.Forget():
+                self.call.context_gone = True
             case Close() as close:
                 self._close(close)
 

@@ -43,6 +43,8 @@ class CallState:
     """Utterances of the caller so far."""
     asked: int = 0
     """Replies asked for by the client so far."""
+    context_gone: bool = False
+    """Its next reply is a greeting, whatever was said before."""
 
 
 @dataclass(frozen=True, slots=True)

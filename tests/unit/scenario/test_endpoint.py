@@ -43,6 +43,10 @@ def test_part_lengths_by_api() -> None:
             {"faults": [{"fault": "F23", "per_turn": 0.1, "stall_ms_min": 900, "stall_ms_max": 800}]},
             "stall_ms_max must not be below",
         ),
+        (
+            {"faults": [{"fault": "F32", "per_turn": 0.1, "repeat_ms_min": 900, "repeat_ms_max": 800}]},
+            "repeat_ms_max must not be below",
+        ),
     ],
 )
 def test_what_is_refused_and_what_the_error_says(change: dict[str, Any], says: str) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import pytest
 
 from loadtest.scenario.endpoint import FAULTS, Fault
@@ -104,6 +106,66 @@ def test_f26_can_come_in_runs() -> None:
 
     assert 60 < struck(one) < 140
     assert 2.5 * struck(one) < struck(run) < 6 * struck(one)
+
+
+def test_f10_greets_again_as_at_first_once_it_is_resumed(drive: Make) -> None:
+    call = CallState("c1", "c1")
+    settings = profile(faults=[{"fault": "F10", "at_turn": 1}])
+    first = drive(settings, call=call).ask().wait(10).hear(silence(0.3), speech(0.5), silence(0.5)).wait(10)
+    greeting, *_ = spoken_texts(first)
+    assert first.lines("fault") == [{"fault": "F10", "phase": "awaiting_reply", "turn": 1}]
+    assert closed(first) == (1011, "Internal error encountered.", "server", "awaiting_reply")
+    said = [silence(0.3), speech(0.5), silence(8.0)]
+    resumed = drive(settings, call=call, connection=2, model_turns=1).hear(*said, *said)
+    assert [line["kind"] for line in resumed.lines("reply_started")] == ["greeting", "reply"]
+    assert spoken_texts(resumed)[0] == greeting
+
+
+def spoken_texts(one: Drive) -> list[str]:
+    """The beginning of each reply by its transcription."""
+    texts: list[str] = []
+    begins = True
+    for _, message in one.sent:
+        content = message.get("serverContent", {})
+        if begins and "outputTranscription" in content:
+            texts.append(content["outputTranscription"]["text"])
+        begins = "inputTranscription" in content or (begins and "outputTranscription" not in content)
+    return texts
+
+
+def test_f27_is_a_turn_in_order_whose_audio_nobody_hears(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F27", "at_turn": 1})
+    whole = spoken(drive, {"fault": "F27", "at_turn": 9})
+    assert one.kinds() == whole.kinds()
+    assert one.audio_parts() == whole.audio_parts()
+    assert 0 < loudest(one) <= 2
+    assert loudest(whole) > 1000
+    assert one.lines("fault") == [{"fault": "F27", "phase": "awaiting_reply", "turn": 1}]
+
+
+def loudest(one: Drive) -> int:
+    data = [
+        m["serverContent"]["modelTurn"]["parts"][0]["inlineData"]["data"]
+        for _, m in one.sent
+        if "modelTurn" in m.get("serverContent", {})
+    ]
+    return int(np.abs(np.frombuffer(b"".join(map(base64.b64decode, data)), "<i2").astype(int)).max())
+
+
+def test_f32_says_the_reply_again_after_a_silence(drive: Make) -> None:
+    one = spoken(drive, {"fault": "F32", "at_turn": 1, "repeat_ms_min": 2500, "repeat_ms_max": 2500})
+    whole = spoken(drive, {"fault": "F32", "at_turn": 9})
+    parts, once = one.audio_parts(), whole.audio_parts()
+    (sent,) = whole.lines("reply_audio_sent")
+    times = len(parts) // len(once)
+    assert 2 <= times <= 4
+    assert len(parts) == times * len(once)
+    for n in range(1, times):
+        later = n * (2.5 + sent["audio_ms"] / 1000)
+        assert parts[n * len(once) :][: len(once)] == pytest.approx([at + later for at in once], abs=1e-6)
+    assert one.kinds()[-3:] == ["generationComplete", "turnComplete", "handle"]
+    (ended,) = [at for at, line in one.truth if line.type == "turn_complete"]
+    assert ended == pytest.approx(parts[-len(once)] + sent["audio_ms"] / 1000, abs=0.001)
 
 
 def refusal(fault: dict[str, Any], connection: int, call_id: str | None = "c1") -> faults.Refusal | None:
