@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from loadtest.audio.edges import speech_segments
-from loadtest.audio.wav import Recording, open_recording
+from loadtest.audio.wav import open_recording
 from loadtest.errors import RecordError
+from loadtest.measure.acoustics import Acoustics, acoustics, read_edges
 from loadtest.measure.probe_log import ProbeLog, probe_log, with_probe_file
 from loadtest.measure.speech import Span
 from loadtest.plan.calls import PlannedCall
@@ -61,6 +61,8 @@ class CallRecord:
     exists: bool = True
     """False: the call was never begun."""
     lines: tuple[CalleeLine, ...] = ()
+    acoustics: Acoustics | None = None
+    """What is heard in the recording; None if there is none."""
     speech: tuple[Span, ...] = ()
     """The agent's speech as received."""
     recorded: Span | None = None
@@ -118,12 +120,17 @@ def read_call(planned: PlannedCall, folder: CallFolder, probe_file: Path) -> Cal
     """
     if not folder.events.exists():
         return CallRecord(planned=planned, exists=False)
-    has_audio = folder.flac.exists() or folder.pcm.exists()
-    record = call_record(planned, read_events(folder.events), open_recording(folder.path) if has_audio else None)
+    record = call_record(planned, read_events(folder.events), _heard(folder))
     if not probe_file.exists():
         return record
     events = with_probe_file(record.events, _text(probe_file), record.last_s)
     return record if events == record.events else replace(record, events=events, probe=probe_log(events))
+
+
+def _heard(folder: CallFolder) -> Acoustics | None:
+    if folder.has_recording:
+        return acoustics(open_recording(folder.path))
+    return read_edges(folder.edges) if folder.edges.exists() else None
 
 
 def _text(path: Path) -> str:
@@ -133,8 +140,8 @@ def _text(path: Path) -> str:
         raise RecordError(f"{path}: cannot be read: {e.strerror or e}", remedy="Make it readable, or remove it.") from e
 
 
-def call_record(planned: PlannedCall, read: CallEvents, recording: Recording | None) -> CallRecord:
-    """Put events and recording on one timeline."""
+def call_record(planned: PlannedCall, read: CallEvents, heard: Acoustics | None) -> CallRecord:
+    """Put events and what is heard in the recording on one timeline. heard: None if nothing was recorded."""
     started = next((event for event in read.events if isinstance(event, RecordingStarted)), None)
     if started is None and any(isinstance(event, LineStarted) for event in read.events):
         raise RecordError(
@@ -143,17 +150,15 @@ def call_record(planned: PlannedCall, read: CallEvents, recording: Recording | N
         )
     speech: tuple[Span, ...] = ()
     recorded = None
-    if started is not None and recording is not None:
-        recorded = Span(started.t, started.t + recording.duration_s)
-        speech = tuple(
-            Span(started.t + segment.start_s, started.t + segment.end_s)
-            for segment in speech_segments(recording.right, recording.rate)
-        )
+    if started is not None and heard is not None:
+        recorded = Span(started.t, started.t + heard.duration_s)
+        speech = tuple(Span(started.t + s.start_s, started.t + s.end_s) for s in heard.agent)
     return CallRecord(
         planned=planned,
         events=read.events,
         unreadable=read.unreadable,
         lines=_lines(read.events, started) if started is not None else (),
+        acoustics=heard,
         speech=speech,
         recorded=recorded,
         probe=probe_log(read.events),

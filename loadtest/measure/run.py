@@ -1,7 +1,8 @@
 """From a results folder's raw record to its tables.
 
 Reads run.json, scenario.yaml, plan.parquet, health.jsonl, calls/ and, of each call, its file in probe/; never truth/ or
-warmup/. Measuring again gives the same bytes.
+warmup/. Measuring again gives the same bytes, also after recordings were removed: what was heard in them stays in
+edges.json.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from loadtest.errors import RecordError
+from loadtest.measure.acoustics import write_edges
 from loadtest.measure.call_record import read_call
 from loadtest.measure.tables import CallRows, Row, call_rows
 from loadtest.measure.validity import Machine
@@ -31,7 +33,11 @@ def is_run(folder: RunFolder) -> bool:
 
 
 def measure_run(folder: RunFolder, progress: Callable[[int, int], None] | None = None) -> None:
-    """Write tables/*.parquet of a run. `progress`: calls measured, of how many. Raises RecordError."""
+    """Write tables/*.parquet of a run, and edges.json of each recording. `progress`: calls measured, of how many.
+
+    Raises RecordError, also where a recording was removed whose edges another version of the analysis made. Then no
+    table is replaced.
+    """
     run = RunInfo.read(folder)
     for name in TABLES:
         check_table(folder.table(name))  # what a newer loadtest measured is not replaced
@@ -60,7 +66,11 @@ def _measure_call(
             remedy="Plan and scenario are of different runs: restore the folder.",
         )
     probe_file = folder.probe / f"{planned.call_id}.jsonl"
-    return call_rows(run_id, read_call(planned, folder.call(planned.call_id), probe_file), scenario, machine)
+    call = folder.call(planned.call_id)
+    record = read_call(planned, call, probe_file)
+    if record.acoustics is not None and call.has_recording:
+        write_edges(call.edges, record.acoustics)
+    return call_rows(run_id, record, scenario, machine)
 
 
 def _machine(run: RunInfo, scenario: Scenario, samples: Sequence[HealthSample]) -> Machine:

@@ -26,6 +26,15 @@ class CallFolder:
     def flac(self) -> Path:
         return self.path / "audio.flac"
 
+    @property
+    def has_recording(self) -> bool:
+        return self.flac.exists() or self.pcm.exists()
+
+    @property
+    def edges(self) -> Path:
+        """What was heard in the recording; stays when that goes."""
+        return self.path / "edges.json"
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from loadtest.audio.wav import RATE, Recording, Samples
+from loadtest.measure.acoustics import acoustics
 from loadtest.measure.call_record import CallRecord, call_record
 from loadtest.measure.tables import CallRows, call_rows
 from loadtest.measure.validity import Machine
@@ -250,7 +251,7 @@ class Conversation:
 
     def record(self, seconds: float | None = None) -> CallRecord:
         events = tuple(e for e in (decode(encode(event)) for event in self.all_events()) if e is not None)
-        return call_record(self.call, CallEvents(events, 0, 0, torn=False), self.recording(seconds))
+        return call_record(self.call, CallEvents(events, 0, 0, torn=False), acoustics(self.recording(seconds)))
 
     def rows(self, like: Scenario | None = None, machine: Machine | None = None) -> CallRows:
         return call_rows("run", self.record(), like or scenario(), machine or Machine())

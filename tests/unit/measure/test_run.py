@@ -132,6 +132,28 @@ def test_flac_and_pcm_give_the_same_tables(folder: RunFolder) -> None:
     assert tables(folder) == from_pcm
 
 
+def test_the_tables_are_the_same_when_the_recordings_are_gone(folder: RunFolder) -> None:
+    measure_run(folder)
+    first = tables(folder)
+    recordings = list(folder.path.glob("calls/*/audio.*"))
+    assert len(recordings) == 3
+    for path in recordings:
+        path.unlink()
+    measure_run(folder)
+    assert tables(folder) == first
+
+
+def test_no_table_is_replaced_where_a_call_cannot_be_measured_again(folder: RunFolder) -> None:
+    measure_run(folder)
+    call = folder.call("0002-ga")
+    call.pcm.unlink()
+    call.edges.write_text(call.edges.read_text().replace('"analysis_version":', '"analysis_version":9'))
+    before = {name: folder.table(name).stat().st_ino for name in TABLES}
+    with pytest.raises(RecordError, match="cannot be measured again"):
+        measure_run(folder)
+    assert {name: folder.table(name).stat().st_ino for name in TABLES} == before
+
+
 def test_progress_goes_from_nothing_to_all(folder: RunFolder) -> None:
     seen: list[tuple[int, int]] = []
     measure_run(folder, lambda done, of: seen.append((done, of)))

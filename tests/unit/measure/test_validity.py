@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from loadtest.measure.acoustics import acoustics
 from loadtest.measure.call_record import call_record
 from loadtest.measure.speech import Span
 from loadtest.measure.tables import call_rows
@@ -199,6 +200,6 @@ def test_a_recording_that_ends_early_censors_what_it_does_not_hold() -> None:
 
 def test_an_event_file_with_unreadable_lines_is_not_trusted() -> None:
     call = three_turns()
-    record = call_record(planned(), CallEvents(tuple(call.all_events()), 2, 0, torn=False), call.recording())
+    record = call_record(planned(), CallEvents(tuple(call.all_events()), 2, 0, torn=False), acoustics(call.recording()))
     rows = call_rows("run", record, scenario(), Machine())
     assert {row["invalid_reason"] for row in (*rows.calls, *rows.turns)} == {"unreadable_events 2"}

@@ -90,7 +90,7 @@ def test_every_path_of_the_layout_is_named() -> None:
     run = RunFolder(Path("RUN"))
     properties = [name for name, value in vars(RunFolder).items() if isinstance(value, property) and name != "run_id"]
     paths = [getattr(run, name) for name in properties]
-    paths += [getattr(run.call("<call_id>"), name) for name in ("events", "pcm", "flac")]
+    paths += [getattr(run.call("<call_id>"), name) for name in ("events", "pcm", "flac", "edges")]
     told = {name.rstrip("/") for row in tables_in(section("## Files"))[0][2:] for name in names(row[0])}
     told |= {str(Path(name).parent) for name in told}
     assert {str(path.relative_to("RUN")) for path in paths} <= told

@@ -1,0 +1,77 @@
+"""What is heard in a call's recording: all that the tables need of it, so that they can be made again without it.
+
+`calls/<call_id>/edges.json` holds it. It is made anew from the recording as long as there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from loadtest.audio.edges import Segment, speech_segments
+from loadtest.audio.wav import Recording
+from loadtest.errors import RecordError
+from loadtest.record.writer import write_atomically
+
+__all__ = ["ANALYSIS_VERSION", "Acoustics", "acoustics", "read_edges", "write_edges"]
+
+ANALYSIS_VERSION: Final = 1
+"""Of what is made of audio. Raised by every change after which a recording can give other edges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acoustics:
+    """Made from a recording by `acoustics`, and by nothing else; seconds from its first sample.
+
+    Where the callee's speech begins and ends is in the events, to the sample.
+    """
+
+    duration_s: float
+    agent: tuple[Segment, ...]
+    """The agent's speech as received."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    analysis_version: int
+    acoustics: Acoustics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    analysis_version: int
+
+
+_FILE: Final = TypeAdapter(_File)
+_HEAD: Final = TypeAdapter(_Head)
+
+
+def acoustics(recording: Recording) -> Acoustics:
+    """Listen to a whole recording. The same samples give the same, on every machine."""
+    return Acoustics(duration_s=recording.duration_s, agent=speech_segments(recording.right, recording.rate))
+
+
+def write_edges(path: Path, heard: Acoustics) -> None:
+    """Write edges.json. Raises RecordError."""
+    write_atomically(path, _FILE.dump_json(_File(analysis_version=ANALYSIS_VERSION, acoustics=heard)) + b"\n")
+
+
+def read_edges(path: Path) -> Acoustics:
+    """What `write_edges` wrote, to the last bit. Raises RecordError, also if another analysis made it."""
+    try:
+        data = path.read_bytes()
+        found = _HEAD.validate_json(data).analysis_version
+        if found == ANALYSIS_VERSION:
+            return _FILE.validate_json(data).acoustics
+    except (OSError, ValidationError) as e:
+        raise RecordError(
+            f"{path}: cannot be read as the edges of a call: {e}", remedy="Restore the file from a copy of the run."
+        ) from e
+    raise RecordError(
+        f"{path}: from analysis {found}, and the recording that it was made from has been removed: the call cannot be "
+        f"measured again by this loadtest, whose analysis is {ANALYSIS_VERSION}",
+        remedy=f"Keep the tables as they are, or measure with a loadtest of analysis {found}.",
+    )
