@@ -43,7 +43,9 @@ class WindowHealth:
     residual_ms: float
     """Largest distance of the window's earliest arrival from the anchor."""
     late_frames: int
-    """Frames later than `late_ms` behind the anchor."""
+    """Frames later than the channel's `late_ms` behind the anchor."""
+    late_ms: float
+    """The latest of all behind the anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class ReceivedChannel:
         self._gap_s = 0.0
         self._residual = 0.0
         self._late_frames = 0
+        self._latest = 0.0
 
     def add(self, samples: Samples, arrival_s: float) -> None:
         """Take the stream's next frame (int16, mono), complete at `arrival_s`."""
@@ -94,7 +97,9 @@ class ReceivedChannel:
             if self._minima[0] is frame:
                 self._minima.popleft()
             assert self._anchor is not None
-            if frame.residual - self._anchor > self._late:
+            behind = frame.residual - self._anchor
+            self._latest = max(self._latest, behind)
+            if behind > self._late:
                 self._late_frames += 1
             placed.append(Placement(frame.start + round(self._anchor), frame.samples, step))
         return placed
@@ -112,7 +117,8 @@ class ReceivedChannel:
 
     def health(self) -> WindowHealth:
         """What happened since the last call of this method."""
-        health = WindowHealth(self._gap_s * 1000, self._residual * 1000 / self._rate, self._late_frames)
-        self._gap_s = self._residual = 0.0
+        ms = 1000 / self._rate
+        health = WindowHealth(self._gap_s * 1000, self._residual * ms, self._late_frames, self._latest * ms)
+        self._gap_s = self._residual = self._latest = 0.0
         self._late_frames = 0
         return health

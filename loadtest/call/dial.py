@@ -13,7 +13,9 @@ from loadtest.call.afterwards import compress_recording, merge_probe_file
 from loadtest.call.call_events import CallEvents
 from loadtest.call.conversation import Conversation, habits_of
 from loadtest.call.ends import CallEnd, Stage, agent_left, disconnect_reason, room_closed, sip_status
+from loadtest.call.impaired import BadLine, ImpairedLine
 from loadtest.call.line import TelephoneLine
+from loadtest.call.packets import watch_packets
 from loadtest.call.presence import DialRequest
 from loadtest.call.probe_inbox import ProbeInbox
 from loadtest.call.recorder import Recorder
@@ -55,6 +57,8 @@ class CallSurroundings:
     process: str
     probe_dir: Path | None
     """Where the probes of agents on this machine leave their files."""
+    bad_line: BadLine | None = None
+    """What happens to all that the callees send; nothing if None."""
 
 
 class Call:
@@ -132,7 +136,14 @@ class Call:
     async def _talk(self, background: list[asyncio.Task[None]]) -> CallEnd:
         room, setup, clock = self._room, self._setup, self._at.clock
         await setup.make_room()
-        line = self._line = TelephoneLine(recorder=Recorder(self._folder.pcm), clock=clock, emit=self._emit)
+        bad = self._at.bad_line
+        impaired = None if bad is None else ImpairedLine(bad, self._spec.call.seed)
+        line = self._line = TelephoneLine(
+            recorder=Recorder(self._folder.pcm),
+            clock=clock,
+            emit=self._emit,
+            between=None if impaired is None else impaired.between,
+        )
         line.on_failure = self._line_failed
         if (end := await setup.dial(line.source)) is not None:
             return end
@@ -142,6 +153,7 @@ class Call:
             return end
         line.start()
         self._emit(Answered(t=clock.now()))
+        background.append(asyncio.create_task(watch_packets(room.packet_counts, clock.now, self._emit)))
         background.append(asyncio.create_task(self._announce(SipStatus.ACTIVE)))
         self._conversation = Conversation(
             line,
@@ -151,6 +163,7 @@ class Call:
             emit=self._emit,
             agent_is_there=self._agent_is_there,
             press=room.press,
+            impaired=impaired,
         )
         background.append(asyncio.create_task(self._converse(self._conversation)))
         return await self._end

@@ -21,8 +21,9 @@ from livekit import rtc
 
 from loadtest.audio.activity import SpeechActivity
 from loadtest.audio.wav import RATE, Samples
-from loadtest.call.callee import Hear
 from loadtest.call.channel import ReceivedChannel
+from loadtest.call.cues import Hear
+from loadtest.call.outgoing import Between, Outgoing
 from loadtest.call.recorder import Recorder
 from loadtest.clock import RunClock
 from loadtest.record.events import ChannelHealth, ChannelStep, Event, RecordingStarted
@@ -52,14 +53,14 @@ class EventSink(Protocol):
 class TelephoneLine:
     """One call's audio. `start` at the answer; `close` flushes the recording."""
 
-    def __init__(self, *, recorder: Recorder, clock: RunClock, emit: EventSink) -> None:
+    def __init__(self, *, recorder: Recorder, clock: RunClock, emit: EventSink, between: Between | None = None) -> None:
+        """between: what is sent while nothing is said; silence if None."""
         self.source = rtc.AudioSource(RATE, 1, queue_size_ms=600)
         self._recorder = recorder
         self._clock = clock
         self._emit = emit
         self._origin_s = math.nan  # run time of the timeline's sample 0
-        self._sent = 0
-        self._speech: Samples = np.zeros(0, dtype=np.int16)
+        self._outgoing = Outgoing(between)
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel = ReceivedChannel()
         self._activity = SpeechActivity()
@@ -80,15 +81,17 @@ class TelephoneLine:
         """Hear this track from now on; a later track takes the place of an earlier one."""
         self._spawn(self._receive(track))
 
-    def say(self, samples: Samples) -> int:
-        """Say these samples after what is being sent. Returns the timeline position of the first one."""
-        start = self._sent + len(self._speech)
-        self._speech = np.concatenate([self._speech, samples])
-        return start
+    def say(self, samples: Samples, *, not_before: int = 0) -> int:
+        """Say these samples after what is being sent, and not before a timeline position. Returns that of the first."""
+        return self._outgoing.say(samples, not_before=not_before)
 
     def position(self) -> int:
         """The timeline position of this moment."""
-        return round((self._clock.now() - self._origin_s) * RATE)
+        return self.position_at(self._clock.now())
+
+    def position_at(self, t_s: float) -> int:
+        """The timeline position at these run seconds."""
+        return round((t_s - self._origin_s) * RATE)
 
     def time_of(self, position: int) -> float:
         """Run seconds at which this timeline position leaves or arrives."""
@@ -133,22 +136,18 @@ class TelephoneLine:
 
     async def _send(self) -> None:
         while True:
-            now = self.position()
-            if self._sent < now:
+            now, out = self.position(), self._outgoing
+            if out.position < now:
                 # The queue ran empty: the callee was silent without having meant to be.
-                gap = now - self._sent if self._sent else 0
-                self._sent = now
-                if gap:
+                gap, began = now - out.position, out.position > 0
+                out.skip(gap)
+                if began:
                     self._step("callee", gap, now)
                     self._starved_ms = max(self._starved_ms, gap * 1000 / RATE)
-            count = (now + round(LEAD_S * RATE) - self._sent) // _GRAIN * _GRAIN
+            count = (now + round(LEAD_S * RATE) - out.position) // _GRAIN * _GRAIN
             if count > 0:
-                samples = np.zeros(count, dtype=np.int16)
-                said = self._speech[:count]
-                samples[: len(said)] = said
-                self._speech = self._speech[count:]
-                self._recorder.put("callee", self._sent, samples)
-                self._sent += count
+                start, samples = out.position, out.take(count)
+                self._recorder.put("callee", start, samples)
                 await self.source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, count))
             await asyncio.sleep(SEND_EVERY_S)
 
@@ -207,6 +206,7 @@ class TelephoneLine:
                     frame_gap_ms=health.frame_gap_ms,
                     residual_ms=health.residual_ms,
                     late_frames=health.late_frames,
+                    late_ms=health.late_ms,
                 )
             )
         if self._starved_ms:

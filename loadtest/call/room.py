@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import aiohttp
 from livekit import api, rtc
 
+from loadtest.call.packets import PacketCounts, counts_of
 from loadtest.call.presence import Presence
 from loadtest.call.refusal import why_refused
 from loadtest.call.spec import CallSpec
@@ -63,6 +64,8 @@ class CallRoom:
         self._room = rtc.Room()
         self._left = False
         self._voice_found = False
+        self._heard: rtc.RemoteTrack | None = None
+        self._sent: rtc.LocalAudioTrack | None = None
         self.agent_identity: str | None = None
 
     @property
@@ -118,7 +121,7 @@ class CallRoom:
         # An agent that was quicker than the callee is in the room already; the SDK announces only those who come later.
         for participant in self._room.remote_participants.values():
             self._participant_connected(participant)
-        track = rtc.LocalAudioTrack.create_audio_track("callee", source)
+        track = self._sent = rtc.LocalAudioTrack.create_audio_track("callee", source)
         # What a phone call needs and no more: a tester that encodes redundantly has fewer callees a core.
         publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, red=False, dtx=True)
         publish.audio_encoding.max_bitrate = 24_000
@@ -139,6 +142,13 @@ class CallRoom:
         """Send data to the room, reliably; quietly gives up when the room is gone."""
         with contextlib.suppress(Exception):  # the SDK raises plain Exception for a closed room
             await self._room.local_participant.publish_data(data, reliable=True, topic=topic)
+
+    async def packet_counts(self) -> PacketCounts:
+        """What the SDK has counted of the audio in both directions until now. Raises DialError."""
+        problem = "the SDK gave no statistics"
+        heard = [] if self._heard is None else await self._ask(self._heard.get_stats(), problem)
+        sent = [] if self._sent is None else await self._ask(self._sent.get_stats(), problem)
+        return counts_of(heard, sent)
 
     async def leave(self, reason: rtc.DisconnectReason.ValueType) -> None:
         """Leave, telling the room why."""
@@ -194,6 +204,7 @@ class CallRoom:
         voice = publication.source == rtc.TrackSource.SOURCE_MICROPHONE
         if voice or not self._voice_found:
             self._voice_found = voice
+            self._heard = track
             self._listener.track_subscribed(track)
 
     def _data_received(self, packet: rtc.DataPacket) -> None:

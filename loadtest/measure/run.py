@@ -13,8 +13,8 @@ from dataclasses import asdict
 from loadtest.errors import RecordError
 from loadtest.measure.acoustics import write_edges
 from loadtest.measure.call_record import read_call
+from loadtest.measure.machine import Machine
 from loadtest.measure.tables import CallRows, Row, call_rows
-from loadtest.measure.validity import Machine
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.health import HealthSample, read_health
 from loadtest.record.layout import RunFolder

@@ -12,9 +12,10 @@ from loadtest.measure.calls import call_row
 from loadtest.measure.closes import Close, closes
 from loadtest.measure.connections import Connection, connections
 from loadtest.measure.gaps import Gap, gaps
+from loadtest.measure.machine import Machine
 from loadtest.measure.speech import utterances
 from loadtest.measure.turns import Turn, turns
-from loadtest.measure.validity import Machine, disturbances, invalid_call, invalid_turn, lateness
+from loadtest.measure.validity import disturbances, invalid_call, invalid_turn, lateness
 from loadtest.record.events import TurnKind
 from loadtest.scenario.models import Scenario
 

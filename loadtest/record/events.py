@@ -36,6 +36,7 @@ __all__ = [
     "LineStarted",
     "LoopLag",
     "Outcome",
+    "PacketHealth",
     "ProbeMessage",
     "RecordingStarted",
     "Ringing",
@@ -229,7 +230,8 @@ class LineStarted(Event):
     kind: TurnKind
     line: str
     answers_turn: int | None
-    """For a re-prompt, the script turn that it follows."""
+    """For a re-prompt, the script turn or barge-in that it follows; for a barge-in, the turn whose reply it interrupts.
+    """
     start_sample: int
     speech_start_sample: int
     """First speech sample of the line."""
@@ -238,7 +240,7 @@ class LineStarted(Event):
     end_sample: int
     after_silence_s: float | None = None
     """How long the agent had to be silent before it: for a re-prompt the callee's patience, or the line's own. None for
-    the goodbye, and for the first line if nobody greeted."""
+    the goodbye, for a barge-in, and for the first line if nobody greeted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +293,28 @@ class ChannelHealth(Event):
     residual_ms: float
     """Earliest arrival of the window minus what the sample count says; the anchor's error."""
     late_frames: int
+    late_ms: float = 0.0
+    """The latest arrival behind what the sample count says (agent)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketHealth(Event):
+    """What the SDK counted of the call's packets over the `over_s` that ended at `t`; about one a second."""
+
+    type: ClassVar[str] = "packet_health"
+    over_s: float
+    received: int
+    """Packets of the agent's audio that came."""
+    lost: int
+    """That did not, less those missing before that came after all: can be negative."""
+    concealed_ms: float
+    """What of the received audio was made up because none was there in time; silence that was, aside."""
+    jitter_buffer_ms: float | None
+    """For how long received audio waited for its turn, on the average; None if none was played."""
+    sent: int
+    """Packets of the callee's audio."""
+    sent_lost: int
+    """That did not reach the server, by its latest report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,14 +47,29 @@ class ValidityLimits(Model):
     """A turn is invalid if its callee's event loop was blocked longer than this."""
     frame_gap_ms: float = Field(default=120.0, gt=0)
     """... or if audio from or to the line was later than this."""
+    anchor_ms: float = Field(default=50.0, gt=0)
+    """... or if the clock of what was heard was wrong by more than this, or lost or gained more at once."""
+    concealed_ms: float = Field(default=60.0, gt=0)
+    """... or if more than this of one second of what was heard was made up by the SDK for audio that was missing."""
+    packet_loss: float = Field(default=0.05, gt=0, le=1)
+    """... or if a larger share of the audio packets of either direction was lost while it lasted."""
     cpu_share: float = Field(default=0.9, gt=0, le=1)
     """... or if the tester's machine was busier than this while it lasted."""
     cpu_stall: float = Field(default=0.4, gt=0, le=1)
     """... or if for more than this share of it some task of the machine had to wait for a core."""
     dial_late_ms: float = Field(default=1000.0, gt=0)
-    """A call dialled later than this after it was due is flagged late."""
+    """A call dialled later than this after it was due is late."""
+    agent_join_ms: float = Field(default=3000.0, gt=0)
+    """A call whose agent came into the room later than this after it was asked to had to queue for it."""
+    late_share: float = Field(default=0.01, ge=0, le=1)
+    """The run is invalid (exit 3) if a larger share of its calls was dialled late, or had to queue for an agent of
+    loadtest's own."""
     valid_share: float = Field(default=0.95, gt=0, le=1)
-    """The run is invalid (exit 3) if a smaller share of its script turns is valid."""
+    """... or if a smaller share of an arm's script turns is valid."""
+    disputed_share: float = Field(default=0.02, ge=0, le=1)
+    """... or if a larger share of an arm's valid script turns is disputed."""
+    share_difference: float = Field(default=0.02, ge=0, le=1)
+    """... or if two arms differ by more than this in their share of invalid, or of disputed, turns."""
 
 
 class CompareSpec(Model):

@@ -12,8 +12,8 @@ import numpy as np
 from loadtest.audio.wav import RATE, Recording, Samples
 from loadtest.measure.acoustics import acoustics
 from loadtest.measure.call_record import CallRecord, call_record
+from loadtest.measure.machine import Machine
 from loadtest.measure.tables import CallRows, call_rows
-from loadtest.measure.validity import Machine
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.codec import decode, encode
 from loadtest.record.events import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from loadtest.measure.call_record import CallRecord, call_record
+from loadtest.measure.machine import Machine
 from loadtest.measure.tables import call_rows
-from loadtest.measure.validity import Machine
 from loadtest.record.events import Dropped, EndCause, Outcome
 from loadtest.record.reader import CallEvents
 from loadtest.record.tables import TABLES

@@ -6,10 +6,19 @@ import pytest
 
 from loadtest.measure.acoustics import acoustics
 from loadtest.measure.call_record import call_record
+from loadtest.measure.machine import Machine
 from loadtest.measure.speech import Span
 from loadtest.measure.tables import call_rows
-from loadtest.measure.validity import Machine
-from loadtest.record.events import ChannelHealth, ChannelStep, EndCause, LoopLag, Outcome
+from loadtest.record.events import (
+    AgentJoined,
+    ChannelHealth,
+    ChannelStep,
+    Dispatched,
+    EndCause,
+    LoopLag,
+    Outcome,
+    PacketHealth,
+)
 from loadtest.record.health import HealthSample
 from loadtest.record.reader import CallEvents
 from loadtest.scenario.models import ValidityLimits
@@ -68,14 +77,19 @@ def test_the_report_of_a_blocked_loop_does_not_spill_into_the_next_turn() -> Non
     ("event", "reason"),
     [
         (LoopLag(t=ANSWER_S + 12, lag_ms=151), "loop_lag 151 ms"),
-        (ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=-130), "agent_step 130 ms"),
+        (ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=-51), "agent_step 51 ms"),
+        (ChannelStep(t=ANSWER_S + 12, channel="callee", at_s=ANSWER_S + 12, step_ms=121), "callee_step 121 ms"),
         (
             ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=121, residual_ms=0, late_frames=1),
             "agent_frame_gap 121 ms",
         ),
         (
-            ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=20, residual_ms=-150, late_frames=1),
-            "agent_frame_gap 150 ms",
+            ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=60, residual_ms=0, late_frames=5, late_ms=121),
+            "agent_frame_gap 121 ms",
+        ),
+        (
+            ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=20, residual_ms=-51, late_frames=1),
+            "agent_anchor 51 ms",
         ),
         (
             ChannelHealth(t=ANSWER_S + 12, channel="callee", frame_gap_ms=200, residual_ms=0, late_frames=0),
@@ -90,13 +104,76 @@ def test_lateness_beyond_its_limit(event: LoopLag | ChannelStep | ChannelHealth,
 @pytest.mark.parametrize(
     "event",
     [
-        LoopLag(t=ANSWER_S + 12, lag_ms=79),
-        ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=15),
-        ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=110, residual_ms=3, late_frames=2),
+        LoopLag(t=ANSWER_S + 12, lag_ms=149),
+        ChannelStep(t=ANSWER_S + 12, channel="agent", at_s=ANSWER_S + 12, step_ms=49),
+        ChannelStep(t=ANSWER_S + 12, channel="callee", at_s=ANSWER_S + 12, step_ms=119),
+        ChannelHealth(t=ANSWER_S + 12, channel="agent", frame_gap_ms=110, residual_ms=49, late_frames=2, late_ms=119),
     ],
 )
 def test_lateness_within_its_limit(event: LoopLag | ChannelStep | ChannelHealth) -> None:
     assert invalid(three_turns().add(event)) == {}
+
+
+def packets(
+    *seconds: int, lost: int = 0, sent_lost: int = 0, concealed_ms: float = 0.0, sent: int = 50
+) -> list[PacketHealth]:
+    """Of three_turns(), a report a second; so in these seconds, nothing missing in the others."""
+    return [
+        PacketHealth(
+            t=ANSWER_S + second + 1,
+            over_s=1.0,
+            received=50 - (lost if second in seconds else 0),
+            lost=lost if second in seconds else 0,
+            concealed_ms=concealed_ms if second in seconds else 0.0,
+            jitter_buffer_ms=40.0,
+            sent=sent,
+            sent_lost=sent_lost if second in seconds else 0,
+        )
+        for second in range(23)
+    ]
+
+
+def test_audio_that_was_made_up_for_what_was_missing_is_not_what_the_agent_said() -> None:
+    assert invalid(three_turns().add(*packets(12, concealed_ms=61))) == {1: "concealed 61 ms"}
+    assert invalid(three_turns().add(*packets(11, 12, 13, concealed_ms=59))) == {}
+
+
+@pytest.mark.parametrize(("way", "code"), [("lost", "agent_loss"), ("sent_lost", "callee_loss")])
+def test_a_fifth_of_the_packets_lost_makes_exactly_those_turns_invalid(way: str, code: str) -> None:
+    lossy = packets(10, 11, 12, 13, 14, **{way: 10})
+    (said,) = invalid(three_turns().add(*lossy)).values()
+    assert said.startswith(f"{code} 1")
+    assert list(invalid(three_turns().add(*lossy))) == [1]
+
+
+@pytest.mark.parametrize("way", ["lost", "sent_lost"])
+def test_the_share_of_lost_packets_is_that_of_the_turn(way: str) -> None:
+    # The second turn lasts from 9.9 to 15.9 and meets seven reports: 17 of 350 are less than a twentieth, 18 are more.
+    assert invalid(three_turns().add(*packets(12, **{way: 17}))) == {}
+    assert list(invalid(three_turns().add(*packets(12, **{way: 18})))) == [1]
+
+
+def test_packets_that_came_after_all_were_not_lost() -> None:
+    late = packets(12, lost=40)
+    late[13] = packets(13, lost=-40)[13]
+    assert invalid(three_turns().add(*late)) == {}
+
+
+def test_a_callee_that_sends_next_to_nothing_in_its_silence_has_lost_nothing_to_speak_of() -> None:
+    assert invalid(three_turns().add(*packets(sent=0))) == {}
+
+
+def test_who_had_to_queue_for_our_own_agent_was_kept_waiting_by_the_tester() -> None:
+    call = three_turns().add(
+        Dispatched(t=ANSWER_S - 1, agent_name="a"), AgentJoined(t=ANSWER_S + 2.1, identity="agent-1")
+    )
+    assert call.rows().calls[0]["invalid_reason"] == "agent_queued 3100 ms"
+    assert invalid(call) == {}
+    assert call.rows(scenario(stack="external")).calls[0]["valid"] is True
+    while_it_rang = three_turns().add(
+        Dispatched(t=ANSWER_S - 4, agent_name="a"), AgentJoined(t=ANSWER_S - 0.1, identity="agent-1")
+    )
+    assert while_it_rang.rows().calls[0]["valid"] is True
 
 
 def test_lateness_in_the_greeting_is_the_calls() -> None:
