@@ -17,13 +17,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.audio.p56 import FULL_SCALE, active_level_dbfs
+from loadtest.audio.noise_floor import (
+    FRAME_S,
+    Powers,
+    energy,
+    frame_powers,
+    level_dbfs,
+    noise_floor,
+    quantile,
+)
+from loadtest.audio.p56 import active_level_dbfs
 
 __all__ = ["Segment", "speech_segments"]
 
 WINDOW_S = 0.01
 BELOW_ACTIVE_DB = 30.0
-LOWEST_THRESHOLD_DBFS = -65.0
+LOWEST_THRESHOLD_DBFS = -75.0
 """Nothing softer is ever part of speech, however quiet the channel."""
 
 EVIDENCE_BELOW_ACTIVE_DB = 15.0
@@ -32,11 +41,10 @@ LOWEST_EVIDENCE_DBFS = -50.0
 EVIDENCE_S = 0.06
 """Time above the evidence level that makes a segment speech."""
 
-NOISE_MARGIN_DB = 6.0
-NOISE_GUARD_S = 0.2
-"""Noise is measured this far from anything that could be speech (the hangover of P.56), ..."""
-NOISE_LEAST_S = 0.3
-"""... and only where there is this much of it."""
+LEAST_MARGIN_DB = 2.0
+PEAK_MARGIN_DB = 1.0
+"""The threshold lies this far over the median of the noise, and over what it hardly ever exceeds."""
+EVIDENCE_OVER_NOISE_DB = 3.0
 STEADY_DB = 8.0
 """Speech spends more than a tenth of its time this far below its active level; hum, hiss and tones do not."""
 STEADY_LEAST_S = 5.0
@@ -44,7 +52,10 @@ STEADY_LEAST_S = 5.0
 CLOSURE_S = 0.05
 """A stop consonant is silent for about as long: what stands this close together is one sound, ..."""
 BLIP_S = 0.015
-"""... and a sound shorter than this is a click that must not extend the speech beside it."""
+"""... and a sound shorter than this is a click that must not extend the speech beside it, ..."""
+RELEASE_S = 0.005
+RELEASED_WITHIN_S = 0.1
+"""... unless it is how a stop consonant at the end of speech is released: so long, and so soon after it."""
 
 _CHUNK = 1 << 20
 
@@ -80,15 +91,18 @@ def speech_segments(samples: npt.NDArray[np.int16], rate: int, *, min_gap_ms: fl
     active = active_level_dbfs(channel, rate)
     if active is None:
         return ()
-    noise = _noise_dbfs(channel, rate, active)
-    threshold = max(active - BELOW_ACTIVE_DB, noise + NOISE_MARGIN_DB, LOWEST_THRESHOLD_DBFS)
-    evidence = max(active - EVIDENCE_BELOW_ACTIVE_DB, threshold, LOWEST_EVIDENCE_DBFS)
+    powers = frame_powers(channel, rate)
+    noise = noise_floor(powers, rate, active - EVIDENCE_BELOW_ACTIVE_DB)
+    over_noise = max(noise.median_dbfs + LEAST_MARGIN_DB, noise.peak_dbfs + PEAK_MARGIN_DB)
+    threshold = max(active - BELOW_ACTIVE_DB, over_noise, LOWEST_THRESHOLD_DBFS)
+    evidence = max(active - EVIDENCE_BELOW_ACTIVE_DB, over_noise + EVIDENCE_OVER_NOISE_DB, LOWEST_EVIDENCE_DBFS)
 
-    sounds = _merge(_runs_above(channel, rate, threshold), round(CLOSURE_S * rate))
-    sounds = sounds[sounds[:, 1] - sounds[:, 0] >= round(BLIP_S * rate)]
+    runs = _runs_above(channel, rate, threshold)
+    sounds = _merge(runs, round(CLOSURE_S * rate))
+    sounds = _with_releases(sounds[sounds[:, 1] - sounds[:, 0] >= round(BLIP_S * rate)], sounds, rate)
     candidates = _merge(sounds, round(min_gap_ms * rate / 1000.0))
     loud = _runs_above(channel, rate, evidence)
-    enough = _covered(loud, candidates) >= round(EVIDENCE_S * rate)
+    enough = (_covered(loud, candidates) >= round(EVIDENCE_S * rate)) & ~_steady(powers, candidates, rate)
     return tuple(
         Segment((offset + start) / rate, (offset + end) / rate, _level_dbfs(channel[start:end]))
         for start, end in candidates[enough].tolist()
@@ -98,7 +112,7 @@ def speech_segments(samples: npt.NDArray[np.int16], rate: int, *, min_gap_ms: fl
 def _runs_above(channel: npt.NDArray[np.int16], rate: int, threshold_dbfs: float) -> _Runs:
     """Stretches in which the sliding 10 ms RMS exceeds the threshold, without the window's own length."""
     window = round(WINDOW_S * rate)
-    limit = _energy(window, threshold_dbfs)
+    limit = energy(window, threshold_dbfs)
     closed = np.concatenate((channel, np.zeros(window, dtype=np.int16)))  # the last stretch ends as well
     flips = []
     above_before = np.zeros(1, dtype=bool)
@@ -114,6 +128,17 @@ def _runs_above(channel: npt.NDArray[np.int16], rate: int, threshold_dbfs: float
     # The trailing window exceeds the threshold until it has left the sound, window - 1 samples after the leading one.
     runs = np.stack((edges[::2], edges[1::2] - (window - 1)), axis=1)
     return runs[runs[:, 1] > runs[:, 0]]
+
+
+def _with_releases(sounds: _Runs, all_sounds: _Runs, rate: int) -> _Runs:
+    """The sounds, each prolonged by the short one that follows it closely."""
+    short = all_sounds[:, 1] - all_sounds[:, 0]
+    bursts = all_sounds[(short >= round(RELEASE_S * rate)) & (short < round(BLIP_S * rate))]
+    before = np.searchsorted(sounds[:, 0], bursts[:, 0]) - 1
+    close = (before >= 0) & (bursts[:, 0] - sounds[before, 1] <= round(RELEASED_WITHIN_S * rate))
+    prolonged = sounds.copy()
+    np.maximum.at(prolonged[:, 1], before[close], bursts[close, 1])
+    return prolonged
 
 
 def _merge(runs: _Runs, most_between: int) -> _Runs:
@@ -132,41 +157,17 @@ def _covered(parts: _Runs, wholes: _Runs) -> npt.NDArray[np.int64]:
     return covered[before[:, 1]] - covered[before[:, 0]]
 
 
-def _noise_dbfs(channel: npt.NDArray[np.int16], rate: int, active_dbfs: float) -> float:
-    """Median 10 ms level of what is well away from any speech; minus infinity if that is zero, or too little.
-
-    A channel that holds one steady sound is noise as a whole.
-    """
-    frame: int = round(WINDOW_S * rate)
-    count = len(channel) // frame
-    if count == 0:
-        return -math.inf
-    power = np.empty(count, dtype=np.int64)
-    for start in range(0, count, _CHUNK // frame):
-        wide = channel[start * frame : min(count, start + _CHUNK // frame) * frame].astype(np.int64)
-        power[start : start + len(wide) // frame] = (wide * wide).reshape(-1, frame).sum(axis=1)
-    steady = int(np.partition(power, count // 10)[count // 10])
-    if count >= STEADY_LEAST_S / WINDOW_S and steady > _energy(frame, active_dbfs - STEADY_DB):
-        return _dbfs(steady, frame)
-    loud = power > _energy(frame, active_dbfs - EVIDENCE_BELOW_ACTIVE_DB)
-    guard = round(NOISE_GUARD_S / WINDOW_S)
-    seen = np.concatenate((np.zeros(guard + 1, dtype=np.int64), np.cumsum(loud)))
-    seen = np.concatenate((seen, np.full(guard, seen[-1])))
-    quiet = power[seen[2 * guard + 1 :] == seen[: -2 * guard - 1]]
-    if len(quiet) < NOISE_LEAST_S / WINDOW_S:
-        return -math.inf
-    return _dbfs(int(np.partition(quiet, len(quiet) // 2)[len(quiet) // 2]), frame)
-
-
-def _energy(samples: int, level_dbfs: float) -> float:
-    """Sum of squares of so many samples at that RMS level."""
-    return samples * FULL_SCALE**2 * math.pow(10.0, level_dbfs / 10.0)
-
-
-def _dbfs(energy: int, samples: int) -> float:
-    return 10.0 * math.log10(energy / (samples * FULL_SCALE**2)) if energy else -math.inf
+def _steady(powers: Powers, parts: _Runs, rate: int) -> npt.NDArray[np.bool_]:
+    """Which of the parts last long and hardly change their level."""
+    frame = round(FRAME_S * rate)
+    found = np.zeros(len(parts), dtype=bool)
+    for n in np.flatnonzero(parts[:, 1] - parts[:, 0] >= round(STEADY_LEAST_S * rate)).tolist():
+        inside = powers[-(-int(parts[n, 0]) // frame) : int(parts[n, 1]) // frame]
+        mean = int(inside.sum()) // len(inside)
+        found[n] = quantile(inside, 0.1) > mean * math.pow(10.0, -STEADY_DB / 10.0)
+    return found
 
 
 def _level_dbfs(samples: npt.NDArray[np.int16]) -> float:
     wide = samples.astype(np.int64)
-    return _dbfs(int(np.dot(wide, wide)), len(samples))
+    return level_dbfs(int(np.dot(wide, wide)), len(samples))
