@@ -19,6 +19,7 @@ __all__ = [
     "DialError",
     "EndedEarlyError",
     "ExitCode",
+    "InUseError",
     "InterruptedRunError",
     "LoadtestError",
     "NewerError",
@@ -80,6 +81,10 @@ class EndedEarlyError(LoadtestError):
 
 class RecordError(LoadtestError):
     """A results folder could not be written or read."""
+
+
+class InUseError(RecordError):
+    """Somebody else writes into a results folder: its run, or whoever measures it."""
 
 
 class NewerError(RecordError):

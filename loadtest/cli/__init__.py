@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
     "doctor": ("loadtest.cli.doctor:doctor", "Look at all that a run needs, and say how to mend it."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
+    "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
     "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),
 }

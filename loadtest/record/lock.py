@@ -1,4 +1,4 @@
-"""One writer of a results folder at a time: the run, or one `loadtest measure`."""
+"""One writer of a results folder at a time: the run, one `loadtest measure` or `loadtest prune`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from loadtest.errors import RecordError
+from loadtest.errors import InUseError, RecordError
 from loadtest.record.layout import RunFolder
 
 __all__ = ["hold"]
@@ -15,7 +15,7 @@ __all__ = ["hold"]
 
 @contextmanager
 def hold(folder: RunFolder) -> Iterator[int]:
-    """Keep other loadtests from writing into the folder. Raises RecordError if one holds it already.
+    """Keep other loadtests from writing into the folder. Raises InUseError if one holds it already.
 
     Gives the file descriptor of the lock: it is held until this process, and every one that inherits the descriptor,
     has let it go or has died. A file system without locks grants it to everybody.
@@ -30,7 +30,7 @@ def hold(folder: RunFolder) -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
-            raise RecordError(
+            raise InUseError(
                 f"{folder.path}: in use: its run is in progress, or it is being measured",
                 remedy="Wait until that has ended, then try again.",
             ) from e

@@ -48,7 +48,7 @@ def test_every_listed_command_exists_and_has_help(name: str) -> None:
 
 def test_completion_offers_commands() -> None:
     completions = BashComplete(cli, {}, "loadtest", "_LOADTEST_COMPLETE").get_completions([], "p")
-    assert [item.value for item in completions] == ["plan"]
+    assert [item.value for item in completions] == ["plan", "prune"]
 
 
 @pytest.fixture
