@@ -20,6 +20,7 @@ __all__ = [
     "EndpointProfile",
     "Fault",
     "FaultKind",
+    "ListedDelay",
     "LognormalDelay",
 ]
 
@@ -57,7 +58,18 @@ class LognormalDelay(_Model):
         return self
 
 
-Delay = Annotated[ConstantDelay | LognormalDelay, Field(discriminator="distribution")]
+class ListedDelay(_Model):
+    """Delays that are known beforehand, call by call; for calibration."""
+
+    distribution: Literal["listed"]
+    """Names the distribution."""
+    value_ms: float = Field(ge=0)
+    """The delay where the lists say nothing, ms."""
+    calls_ms: dict[str, tuple[Annotated[float, Field(ge=0)], ...]] = Field(default_factory=dict)
+    """By id of the call: the greeting's delay, then those after each utterance of the caller, ms."""
+
+
+Delay = Annotated[ConstantDelay | LognormalDelay | ListedDelay, Field(discriminator="distribution")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,10 @@ class EndpointProfile(_Model):
     """Length of an audio part on Vertex AI, ms."""
     send_speed: float = Field(default=3.0, ge=1.0, le=100.0)
     """How many times faster than real time a reply is sent."""
+    longest_pause_ms: float | None = Field(default=None, ge=20)
+    """Longer pauses within what it says are cut down to this, ms."""
+    longest_reply_ms: float | None = Field(default=None, ge=500)
+    """What it says is broken off after this, ms."""
     connection_limit_s: float = Field(default=600, gt=0)
     """Age at which the server ends a connection, s."""
     go_away_time_left_s: float = Field(default=50, ge=0)

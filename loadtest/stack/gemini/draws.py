@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from loadtest.scenario.endpoint import ConstantDelay, Delay
+from loadtest.scenario.endpoint import ConstantDelay, Delay, ListedDelay
 
 __all__ = ["Draws", "delay_s"]
 
@@ -29,8 +29,11 @@ class Draws:
         return random.Random("/".join(str(part) for part in (self.seed, self.arm, self.call, *names)))
 
 
-def delay_s(delay: Delay, rng: random.Random) -> float:
-    """One draw, in seconds."""
+def delay_s(delay: Delay, rng: random.Random, call_id: str | None, turn: int) -> float:
+    """The delay of a reply, in seconds. turn: the caller's utterance that it answers, from 1; 0 for the greeting."""
+    if isinstance(delay, ListedDelay):
+        listed = delay.calls_ms.get(call_id or "", ())
+        return (listed[turn] if turn < len(listed) else delay.value_ms) / 1000.0
     if isinstance(delay, ConstantDelay):
         return delay.value_ms / 1000.0
     sigma = math.log(delay.p95_ms / delay.median_ms) / _Z95

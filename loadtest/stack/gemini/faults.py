@@ -78,9 +78,11 @@ def _f20(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
 
 
 def _f23(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
-    """The hole is in the audio as played: what was sent ahead plays out first."""
+    """The hole is in what is played: what was sent ahead plays out first. It is amid loud speech if there is any."""
     audio = _audio(plan)
-    after = rng.randrange(len(audio) // 4, max(len(audio) // 4 + 1, 3 * len(audio) // 4))
+    inner = range(len(audio) // 4, max(len(audio) // 4 + 1, 3 * len(audio) // 4))
+    loud = [i for i in inner if isinstance(part := plan[audio[i]].what, AudioPart) and part.loud_end]
+    after = rng.choice(loud or inner)
     hole_s = rng.uniform(fault.stall_ms_min, fault.stall_ms_max) / 1000
     split = audio[after] + 1
     sent_s = sum(step.what.audio_ms for step in plan[:split] if isinstance(step.what, AudioPart)) / 1000
@@ -92,7 +94,7 @@ def _f23(plan: Plan, rng: random.Random, fault: Fault) -> Plan:
         for step in plan[split:]
     )
     ordered = tuple(sorted(stalled, key=lambda step: step.at_s))
-    return (*plan[:split], Step(plan[split - 1].at_s, Mark(fault.fault)), *ordered)
+    return (*plan[:split], Step(plan[split - 1].at_s, Mark(fault.fault, round(hole_s * 1000, 3))), *ordered)
 
 
 def _f26(plan: Plan, rng: random.Random, fault: Fault) -> Plan:

@@ -27,6 +27,8 @@ class AudioPart:
 
     payload: bytes
     audio_ms: float
+    loud_end: bool = False
+    """Speech is loud before and behind its end: a hole there is as long as it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Mark:
     """Here a fault takes effect."""
 
     fault: str
+    hole_ms: float | None = None
+    """F23: length of the hole in what is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def reply_plan(
             steps.append(Step(at_s, Say(messages.output_transcription(waiting.pop(0)[1]))))
             if not played_ms:
                 break
-        steps.append(Step(at_s, AudioPart(part.payload, part.audio_ms)))
+        steps.append(Step(at_s, AudioPart(part.payload, part.audio_ms, part.loud_end)))
         played_ms += part.audio_ms
     steps.append(Step(delay_s + played_ms / 1000 / send_speed, GenerationComplete()))
     # Delayed by the playback that the server believes is left.

@@ -9,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from loadtest.stack.gemini import messages
+from loadtest.stack.gemini.shaping import Samples, broken_off, loud_frames, without_pauses
 
 __all__ = ["Part", "Recording", "Recordings", "load"]
 
@@ -22,6 +23,8 @@ class Part:
 
     payload: bytes
     audio_ms: float
+    loud_end: bool
+    """Speech is loud in the 10 ms before its end, and in those behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,42 @@ class Recordings:
     replies: tuple[Recording, ...]
 
 
-def load(part_ms: float, folder: Path = FOLDER) -> Recordings:
-    """Every recording of `folder`, in parts of `part_ms`."""
+def load(
+    part_ms: float,
+    folder: Path = FOLDER,
+    *,
+    longest_pause_ms: float | None = None,
+    longest_ms: float | None = None,
+) -> Recordings:
+    """Every recording of `folder`, in parts of `part_ms`; longer pauses cut down, longer speech broken off."""
     entries = json.loads((folder / "voices.json").read_text())
     found: dict[str, list[Recording]] = {"greeting": [], "reply": []}
     for entry in entries:
         samples, rate = soundfile.read(folder / entry["file"], dtype="int16")
         assert (rate, samples.ndim) == (RATE, 1), entry["file"]
-        step = max(1, round(RATE * part_ms / 1000))
-        parts = tuple(
-            Part(messages.audio_part(piece.astype("<i2").tobytes()), 1000 * len(piece) / RATE)
-            for piece in (samples[at : at + step] for at in range(0, len(samples), step))
-        )
-        found[entry["kind"]].append(Recording(entry["file"], entry["text"], parts))
+        if longest_pause_ms is not None:
+            samples = without_pauses(samples, RATE, longest_pause_ms)
+        if longest_ms is not None:
+            samples = broken_off(samples, RATE, longest_ms)
+        found[entry["kind"]].append(Recording(entry["file"], entry["text"], _parts(samples, part_ms)))
     return Recordings(tuple(found["greeting"]), tuple(found["reply"]))
+
+
+def _parts(samples: Samples, part_ms: float) -> tuple[Part, ...]:
+    step = max(1, round(RATE * part_ms / 1000))
+    starts = range(0, len(samples), step)
+    near = RATE // 100
+    loud = loud_frames(samples, RATE)
+
+    def loud_end(end: int) -> bool:
+        around = loud[max(0, end // near - 1) : end // near + 2]  # what holds 10 ms on both sides
+        return end + near < len(samples) and bool(around.all())
+
+    return tuple(
+        Part(
+            messages.audio_part(samples[at : at + step].astype("<i2").tobytes()),
+            1000 * len(samples[at : at + step]) / RATE,
+            loud_end(at + step),
+        )
+        for at in starts
+    )

@@ -83,14 +83,19 @@ class Simulator:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._truth = TruthFolder(config.truth_dir)
-        loaded: dict[float, Recordings] = {}
+        loaded: dict[tuple[float | None, ...], Recordings] = {}
         self._arms: dict[str, _Arm] = {}
+
+        def said(profile: EndpointProfile, part_ms: float) -> Recordings:
+            shape = (profile.longest_pause_ms, profile.longest_reply_ms)
+            if (key := (part_ms, *shape)) not in loaded:
+                loaded[key] = recordings.load(part_ms, longest_pause_ms=shape[0], longest_ms=shape[1])
+            return loaded[key]
+
         for name, profile in config.arms.items():
-            for length in (profile.part_ms_gemini, profile.part_ms_vertex):
-                loaded.setdefault(length, recordings.load(length))
             by_api: dict[Api, Recordings] = {
-                "gemini": loaded[profile.part_ms_gemini],
-                "vertex": loaded[profile.part_ms_vertex],
+                "gemini": said(profile, profile.part_ms_gemini),
+                "vertex": said(profile, profile.part_ms_vertex),
             }
             self._arms[name] = _Arm(name, profile, by_api)
         self._started = False

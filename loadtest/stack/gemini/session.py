@@ -167,7 +167,7 @@ class Session:
     def _begin(
         self, kind: Literal["reply", "greeting"], rng: Any, now: float, *, heard_s: float, heard: tuple[str, ...]
     ) -> None:
-        delay = delay_s(self.profile.reply_delay, rng)
+        delay = delay_s(self.profile.reply_delay, rng, self.call.call_id, self.call.turns)
         recording = rng.choice(self.recordings.greetings if kind == "greeting" else self.recordings.replies)
         steps = plan.reply_plan(
             recording,
@@ -201,8 +201,9 @@ class Session:
                 self._finish_turn()
                 self._truth("turn_complete", turn=turn.number)
                 self._offer_handle()
-            case plan.Mark(fault):
-                self._truth("fault", fault=fault, phase=self.phase, turn=turn.number)
+            case plan.Mark(fault, hole_ms):
+                hole = {} if hole_ms is None else {"hole_ms": hole_ms}
+                self._truth("fault", fault=fault, phase=self.phase, turn=turn.number, **hole)
             case plan.Forget():
                 self.call.context_gone = True
             case Close() as close:

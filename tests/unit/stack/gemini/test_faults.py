@@ -73,6 +73,7 @@ def test_f20_is_a_reset_without_a_close_frame(drive: Make) -> None:
 
 def test_f23_leaves_a_hole_of_the_drawn_length_in_what_is_heard(drive: Make) -> None:
     one = spoken(drive, {"fault": "F23", "at_turn": 1, "stall_ms_min": 2000, "stall_ms_max": 2000})
+    assert one.lines("fault") == [{"fault": "F23", "phase": "replying", "turn": 1, "hole_ms": 2000.0}]
     parts = one.audio_parts()
     (sent,) = one.lines("reply_audio_sent")
     assert sent["parts"] == len(parts)

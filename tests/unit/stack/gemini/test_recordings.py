@@ -44,3 +44,40 @@ def test_parts_put_together_are_the_whole(recorded: dict[Api, Recordings]) -> No
         whole = recorded[api].replies[0]
         assert whole.audio_ms == pytest.approx(1000 * audio(whole).size / RATE)
     assert np.array_equal(audio(recorded["gemini"].replies[0]), audio(recorded["vertex"].replies[0]))
+
+
+def levels_db(one: Recording) -> NDArray[np.float64]:
+    """Of each 10 ms, over the active level."""
+    whole = audio(one)
+    power = np.square(whole[: len(whole) // 240 * 240]).reshape(-1, 240).mean(axis=1) + 1e-12
+    return np.asarray(10 * np.log10(power / power[power > power.max() * 10**-2.5].mean()))
+
+
+def longest_pause_ms(one: Recording) -> float:
+    runs = "".join("p" if level < -30 else "s" for level in levels_db(one)).split("s")
+    return 10.0 * max(map(len, runs))
+
+
+def test_speech_without_pauses_has_none_that_a_listener_hears() -> None:
+    plain, shaped = recordings.load(43), recordings.load(43, longest_pause_ms=100, longest_ms=1200)
+    assert max(longest_pause_ms(one) for one in plain.replies) > 200
+    assert max(longest_pause_ms(one) for one in (*shaped.replies, *shaped.greetings)) <= 100
+    assert all(800 <= one.audio_ms <= 1200 for one in (*shaped.replies, *shaped.greetings))
+
+
+def test_a_hole_amid_loud_speech_has_loud_speech_on_both_sides() -> None:
+    for one in recordings.load(43, longest_pause_ms=100, longest_ms=1200).replies:
+        whole, at = audio(one), 0
+        loud = np.square(whole[levels_of_speech(whole)]).mean() / 100
+        marked = 0
+        for part in one.parts:
+            at += round(part.audio_ms * RATE / 1000)
+            if part.loud_end:
+                marked += 1
+                assert min(np.square(whole[at - 240 : at]).mean(), np.square(whole[at : at + 240]).mean()) > loud
+        assert marked >= 3, one.name
+
+
+def levels_of_speech(samples: NDArray[np.float64]) -> NDArray[np.bool_]:
+    power = np.convolve(np.square(samples), np.ones(240) / 240, mode="same")
+    return np.asarray(power > power.max() * 10**-2.5)

@@ -90,7 +90,7 @@ def serve(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Starts a simulator whose recordings are half a second long: serve(arm=changes to the profile, ...)."""
     load = recordings.load
 
-    def short(part_ms: float) -> Recordings:
+    def short(part_ms: float, **_: object) -> Recordings:
         def cut(of: tuple[Recording, ...]) -> tuple[Recording, ...]:
             return tuple(dataclasses.replace(one, parts=one.parts[: round(500 / part_ms)]) for one in of)
 
