@@ -16,10 +16,20 @@ from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.server import LiveKitServer
 from loadtest.stack.service import Service
 
-__all__ = ["REFERENCE_AGENT", "ArmSpec", "Worker", "agent_environment", "registered_as", "start_worker", "workers_of"]
+__all__ = [
+    "ECHO_SCRIPT",
+    "REFERENCE_AGENT",
+    "ArmSpec",
+    "Worker",
+    "agent_environment",
+    "registered_as",
+    "start_worker",
+    "workers_of",
+]
 
 REFERENCE_AGENT = "loadtest-reference"
 REFERENCE_SCRIPT = Path(__file__).parent / "agent" / "agent.py"
+ECHO_SCRIPT = Path(__file__).parent / "agent" / "echo.py"
 REGISTRATION_TIMEOUT_S = 90.0
 # Longer than the reference agent's own limits (drain 2 s, processes 5 s).
 GRACE_S = 9.0
