@@ -38,8 +38,8 @@ CONCEALED_S = 0.06
 class Law(StrEnum):
     """The two tables of G.711."""
 
-    MU = "mu"
-    A = "a"
+    MU = "ulaw"
+    A = "alaw"
 
 
 def add_noise(samples: Samples, kind: NoiseKind, snr_db: float, seed: int) -> Samples:

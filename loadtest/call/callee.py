@@ -6,86 +6,15 @@ to say, with hanging up, or with nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from loadtest.call.cues import Cue, Habits, Hear, Say, Source, StopCall
 from loadtest.record.events import EndCause, TurnKind
 
-__all__ = ["Callee", "Cue", "Habits", "Hear", "Say", "Source", "StopCall"]
+__all__ = ["SAY_AHEAD_S", "Callee"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cue:
-    """When a line of the script is said, and what is expected of it. Seconds."""
-
-    wait_s: float = 0.0
-    """How much longer than agent_finished_after_s the agent must be silent before it."""
-    if_silent_s: float | None = None
-    """Said as a re-prompt, and only if the agent stays silent for this long after the line before."""
-    reply: bool = True
-    """Whether a reply is awaited; if not, it is no turn."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """How this callee behaves; seconds throughout."""
-
-    lines: tuple[Cue, ...]
-    """Of the script."""
-    reprompts: int
-    """Different re-prompts that it knows."""
-    goodbye: bool
-    """Whether it says goodbye before it hangs up."""
-    patience_s: float
-    most_reprompts: int
-    """Re-prompts after one line before it gives up."""
-    agent_finished_after_s: float
-    greeting_limit_s: float
-    max_call_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Hear:
-    """The agent as heard so far; run seconds."""
-
-    speaking: bool
-    last_onset_s: float | None
-    """Start of the latest speech."""
-    last_speech_s: float | None
-    """Last moment of speech."""
-
-
-class Source(Enum):
-    """Where a line stands in the script."""
-
-    LINES = auto()
-    REPROMPTS = auto()
-    GOODBYE = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Say:
-    """Say a line."""
-
-    source: Source
-    index: int = 0
-    """Which of them."""
-    kind: TurnKind | None = None
-    """None for what is no turn: the goodbye, and lines to which no reply is awaited."""
-    turn: int | None = None
-    """Number of the turn that it begins."""
-    answers_turn: int | None = None
-    """For a re-prompt, the script turn that it follows."""
-    after_silence_s: float | None = None
-    """How long the agent had to be silent before it; None for what opens a call in which nobody greets."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopCall:
-    """Hang up."""
-
-    cause: EndCause
-    reason: str
+SAY_AHEAD_S = 0.3
+"""A barge-in is decided on so long before it is to be heard: audio is kept ahead of the clock."""
 
 
 class _State(Enum):
@@ -104,12 +33,14 @@ class Callee:
         self._state = _State.GREETING
         self._turn = -1
         self._line = -1
-        self._script_turn: int | None = None
+        self._asked_turn: int | None = None
         self._awaits_reply = True
         self._asked_again = 0
         self._reprompted = 0
         self._next_reprompt = 0
         self._awaiting_since_s = answered_s
+        self._reply_onset_s: float | None = None
+        self._interrupting_since_s: float | None = None
         self._saying_goodbye = False
         self._deaf_until_s = answered_s
 
@@ -117,6 +48,7 @@ class Callee:
         """The line that `decide` asked for has been said to its end."""
         assert self._state is _State.SPEAKING
         self._awaiting_since_s = now_s
+        self._reply_onset_s = None
         self._state = _State.WAITING
 
     def was_deaf(self, now_s: float) -> None:
@@ -127,7 +59,7 @@ class Callee:
         """The script is said to its end and replied to, or the goodbye has begun: the call may end from either side."""
         if self._saying_goodbye:
             return True
-        to_come = any(cue.if_silent_s is None for cue in self._habits.lines[self._line + 1 :])
+        to_come = any(not cue.conditional for cue in self._habits.lines[self._line + 1 :])
         return self._state is _State.WAITING and not to_come and (not self._awaits_reply or self._spoke(agent))
 
     def decide(self, now_s: float, agent: Hear) -> Say | StopCall | None:
@@ -142,6 +74,8 @@ class Callee:
             return self._stop(EndCause.CALLEE_HANGUP, "goodbye")
         pause_s = self._habits.agent_finished_after_s + self._next().wait_s
         if self._spoke(agent):
+            if self._interrupts(now_s, agent):
+                return self._barge_in(now_s)
             return self._go_on(pause_s) if self._silent_s(now_s, agent) >= pause_s else None
         silent_s = self._silent_s(now_s, agent)
         if self._state is _State.GREETING:
@@ -154,6 +88,9 @@ class Callee:
         return self._reprompt() if silent_s >= self._habits.patience_s else None
 
     def _spoke(self, agent: Hear) -> bool:
+        interrupted_s = self._interrupting_since_s
+        if interrupted_s is not None and (agent.last_onset_s is None or agent.last_onset_s <= interrupted_s):
+            return False  # the rest of what was interrupted is no reply
         # What was over before the callee had finished is no reply; what went on beyond that is.
         return agent.speaking or (agent.last_speech_s is not None and agent.last_speech_s > self._awaiting_since_s)
 
@@ -169,16 +106,52 @@ class Callee:
 
     def _next(self) -> Cue:
         """When the next line is said to an agent that has replied."""
-        return next((cue for cue in self._habits.lines[self._line + 1 :] if cue.if_silent_s is None), Cue())
+        return next((cue for cue in self._habits.lines[self._line + 1 :] if not cue.conditional), Cue())
 
     def _if_silent_s(self) -> float | None:
         """After which silence the next line is said, if it is one for silence."""
         following = self._habits.lines[self._line + 1 : self._line + 2]
         return following[0].if_silent_s if following else None
 
+    def _interruption(self) -> tuple[int, float] | None:
+        """The line that interrupts the reply, and how long after its onset."""
+        for i, cue in enumerate(self._habits.lines[self._line + 1 :], start=self._line + 1):
+            if cue.if_silent_s is None:
+                return None if cue.barge_in_s is None else (i, cue.barge_in_s)
+        return None
+
+    def _interrupts(self, now_s: float, agent: Hear) -> bool:
+        """It is time to interrupt the agent, who has spoken since the line and still does."""
+        if self._reply_onset_s is None:
+            self._reply_onset_s = agent.last_onset_s
+        following = self._interruption()
+        if following is None or self._reply_onset_s is None or not agent.speaking:
+            return False
+        return now_s >= self._reply_onset_s + following[1] - SAY_AHEAD_S
+
+    def _barge_in(self, now_s: float) -> Say:
+        following = self._interruption()
+        assert following is not None
+        assert self._reply_onset_s is not None
+        self._line, after_s = following
+        interrupted, self._turn = self._turn, self._turn + 1
+        self._asked_turn, self._asked_again, self._reprompted = self._turn, 0, 0
+        say = self._say(
+            Say(
+                source=Source.LINES,
+                index=self._line,
+                kind=TurnKind.BARGE_IN,
+                turn=self._turn,
+                answers_turn=interrupted,
+                at_s=self._reply_onset_s + after_s,
+            )
+        )
+        self._interrupting_since_s = now_s + SAY_AHEAD_S
+        return say
+
     def _go_on(self, after_silence_s: float | None) -> Say | StopCall:
         self._line += 1
-        while self._line < len(self._habits.lines) and self._habits.lines[self._line].if_silent_s is not None:
+        while self._line < len(self._habits.lines) and self._habits.lines[self._line].conditional:
             self._line += 1
         self._asked_again = self._reprompted = 0
         if self._line >= len(self._habits.lines):
@@ -187,7 +160,7 @@ class Callee:
         if not self._awaits_reply:
             return self._say(Say(source=Source.LINES, index=self._line, after_silence_s=after_silence_s))
         self._turn += 1
-        self._script_turn = self._turn
+        self._asked_turn = self._turn
         return self._say(
             Say(
                 source=Source.LINES,
@@ -220,7 +193,7 @@ class Callee:
                 index=index,
                 kind=TurnKind.REPROMPT,
                 turn=self._turn,
-                answers_turn=self._script_turn,
+                answers_turn=self._asked_turn,
                 after_silence_s=after_silence_s,
             )
         )
@@ -233,6 +206,7 @@ class Callee:
 
     def _say(self, say: Say) -> Say:
         self._state = _State.SPEAKING
+        self._interrupting_since_s = None
         return say
 
     def _stop(self, cause: EndCause, reason: str) -> StopCall:

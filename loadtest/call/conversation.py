@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from loadtest.audio.wav import RATE
-from loadtest.call.callee import Callee, Habits, Say, StopCall
+from loadtest.call.callee import Callee
+from loadtest.call.cues import Habits, Say, StopCall
+from loadtest.call.impaired import ImpairedLine
 from loadtest.call.line import EventSink, TelephoneLine
 from loadtest.call.spec import Keys, Lines, Utterance
 from loadtest.clock import RunClock
@@ -34,8 +36,9 @@ class Conversation:
         emit: EventSink,
         agent_is_there: Callable[[], bool],
         press: Callable[[Press], Awaitable[None]],
+        impaired: ImpairedLine | None = None,
     ) -> None:
-        """press: sends a key to the agent."""
+        """press: sends a key to the agent. impaired: what is done to every line that is said; nothing if None."""
         self._line = line
         self._habits = habits
         self._lines = lines
@@ -43,6 +46,7 @@ class Conversation:
         self._emit = emit
         self._agent_is_there = agent_is_there
         self._press = press
+        self._impaired = impaired
         self._answered_s = clock.now()
         self._callee = Callee(habits, answered_s=self._answered_s)
         self._heard_speaking = False
@@ -90,8 +94,12 @@ class Conversation:
     async def _say(self, say: Say) -> None:
         match self._lines.of(say):
             case Utterance() as utterance:
-                start = self._line.say(utterance.samples)
-                end = start + len(utterance.samples)
+                samples = utterance.samples
+                if self._impaired is not None:
+                    samples = self._impaired.said(utterance.name, samples)
+                at = 0 if say.at_s is None else self._line.position_at(say.at_s) - utterance.speech_start
+                start = self._line.say(samples, not_before=at)
+                end = start + len(samples)
                 speech_end = start + utterance.speech_end
                 self._started(say, utterance.name, start, start + utterance.speech_start, speech_end, end)
                 # The line is over when its speech is, not the silence that its file ends with.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from loadtest.audio.speech_bounds import speech_bounds
-from loadtest.audio.wav import Line, Samples
-from loadtest.call.callee import Cue, Say, Source
+from loadtest.audio.wav import RATE, Line, Samples
+from loadtest.call.cues import Cue, Say, Source
 from loadtest.plan.calls import PlannedCall
 from loadtest.scenario.callee import Pickup
 from loadtest.scenario.keys import Press
 
 __all__ = ["CallSpec", "Keys", "Lines", "Utterance"]
+
+BREATH_S = 0.02
+"""What is left of the silence before a line that is said at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,16 @@ class Utterance:
     def of(cls, name: str, line: Line) -> Self:
         bounds = speech_bounds(line)
         return cls(name, line.samples, bounds.first, bounds.end)
+
+    def at_once(self) -> Self:
+        """Without the silence before its speech."""
+        first = max(0, self.speech_start - round(BREATH_S * RATE))
+        return replace(
+            self,
+            samples=self.samples[first:],
+            speech_start=self.speech_start - first,
+            speech_end=self.speech_end - first,
+        )
 
 
 @dataclass(frozen=True, slots=True)

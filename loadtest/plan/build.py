@@ -12,6 +12,7 @@ from loadtest.errors import ScenarioError
 from loadtest.plan.arrivals import calls_that_fit, due_times
 from loadtest.plan.blocks import Pair, draw_pair, fictional_number, slots
 from loadtest.plan.calls import PlannedCall
+from loadtest.scenario.impairments import Impairments
 from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.problems import Problem, ScenarioProblems
 
@@ -34,8 +35,9 @@ def build_plan(loaded: LoadedScenario) -> tuple[PlannedCall, ...]:
 
     @cache
     def said(block: int, pair: int) -> tuple[str, ...]:
-        takes = (line.take(drawn(block, pair).variables) for line in loaded.script.lines)
-        return tuple(take.sha256 for take in takes if take is not None)
+        callee = drawn(block, pair)
+        takes = (line.take(callee.variables) for line in loaded.script.lines)
+        return tuple(_as_sent(take.sha256, scenario.callee.line, callee.seed) for take in takes if take is not None)
 
     return tuple(
         PlannedCall(
@@ -65,6 +67,14 @@ def plan_hash(calls: Sequence[PlannedCall]) -> str:
     """sha256, hex, of the plan as canonical JSON."""
     text = json.dumps([dataclasses.asdict(call) for call in calls], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_sent(sha256: str, line: Impairments | None, seed: int) -> str:
+    """Of a line's audio and all that makes it sound otherwise."""
+    if line is None:
+        return sha256
+    made_of = json.dumps([sha256, line.model_dump(mode="json"), seed], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(made_of.encode()).hexdigest()
 
 
 def _due(loaded: LoadedScenario, calls: int) -> tuple[float, ...]:

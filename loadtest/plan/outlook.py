@@ -12,7 +12,7 @@ import numpy as np
 from loadtest.plan.calls import PlannedCall
 from loadtest.scenario.base import Distribution
 from loadtest.scenario.callee import Pickup, ScriptLine
-from loadtest.scenario.endpoint import ConstantDelay, Delay
+from loadtest.scenario.endpoint import ConstantDelay, Delay, ListedDelay
 from loadtest.scenario.load import LoadedScenario
 
 __all__ = ["Outlook", "outlook"]
@@ -89,7 +89,8 @@ def _talk_s(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Seconds from answer to end, shape (rounds, calls), were every call answered."""
     callee = loaded.scenario.callee
-    turns = len(_turns(loaded)) + 1  # the greeting is one more
+    interruptions = sum(line.barge_in is not None for line in loaded.script.spec.lines)  # each has a reply as well
+    turns = len(_turns(loaded)) + interruptions + 1  # the greeting is one more
     said = [line for line in zip(loaded.script.spec.lines, loaded.script.lines, strict=True) if not line[0].if_silent_s]
     said_s = sum(line.duration_s for _, line in said)
     said_s += loaded.script.goodbye.duration_s if loaded.script.goodbye else 0.0
@@ -109,12 +110,17 @@ def _talk_s(
 
 def _turns(loaded: LoadedScenario) -> list[ScriptLine]:
     """The lines that are turns if every reply comes."""
-    return [line for line in loaded.script.spec.lines if line.reply and line.if_silent_s is None]
+    return [
+        line for line in loaded.script.spec.lines if line.reply and line.if_silent_s is None and line.barge_in is None
+    ]
 
 
 def _in_seconds(delay: Delay) -> Distribution:
     if isinstance(delay, ConstantDelay):
         return Distribution(constant=delay.value_ms / 1000)
+    if isinstance(delay, ListedDelay):
+        listed = [value for values in delay.calls_ms.values() for value in values] or [delay.value_ms]
+        return Distribution(constant=statistics.fmean(listed) / 1000)
     return Distribution(lognormal={"median": delay.median_ms / 1000, "p95": delay.p95_ms / 1000})
 
 

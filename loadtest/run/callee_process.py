@@ -41,7 +41,7 @@ from loadtest.record.events import (
     Ringing,
 )
 from loadtest.record.layout import CallFolder
-from loadtest.run.lines import Vocabulary
+from loadtest.run.lines import Vocabulary, bad_line
 from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.load import load_scenario
 
@@ -79,6 +79,7 @@ class CalleeProcess:
                 f"{begin.scenario}: changed since the run was planned", remedy="Run it again, and edit it afterwards."
             )
         self._vocabulary = Vocabulary(self._loaded.script)
+        self._bad_line = bad_line(self._loaded)
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hanging_up: str | None = None
@@ -150,6 +151,7 @@ class CalleeProcess:
             callee=self._loaded.scenario.callee.model_copy(update=QUICK if spec.warmup else {}),
             process=self._begin.process,
             probe_dir=self._begin.probe_dir,
+            bad_line=self._bad_line,
         )
 
         def progress(event: Event) -> None:

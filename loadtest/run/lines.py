@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from loadtest.audio.wav import Line
-from loadtest.call.callee import Cue
+from loadtest.call.cues import Cue
+from loadtest.call.impaired import BadLine
 from loadtest.call.spec import Keys, Lines, Utterance
 from loadtest.plan.calls import PlannedCall
 from loadtest.scenario.keys import presses
+from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.script_files import LoadedLine, LoadedScript
 
-__all__ = ["Vocabulary"]
+__all__ = ["Vocabulary", "bad_line"]
+
+
+def bad_line(loaded: LoadedScenario) -> BadLine | None:
+    """The line of all of a scenario's callees, if it is a bad one. Its noise is set against the script's lines."""
+    spec = loaded.scenario.callee.line
+    if spec is None:
+        return None
+    first_takes = (next(iter(line.takes.values()), None) for line in loaded.script.lines)
+    return BadLine(spec, (take for take in first_takes if take is not None), loaded.scenario.seed)
 
 
 class Vocabulary:
@@ -26,9 +37,17 @@ class Vocabulary:
         """Everything for one call."""
         script = self._script
         return Lines(
-            script=tuple(self._ready(line, call) for line in script.lines),
+            script=tuple(
+                self._ready(line, call, at_once=spec.barge_in is not None)
+                for spec, line in zip(script.spec.lines, script.lines, strict=True)
+            ),
             cues=tuple(
-                Cue(wait_s=wait_s, if_silent_s=line.if_silent_s, reply=line.reply)
+                Cue(
+                    wait_s=wait_s,
+                    if_silent_s=line.if_silent_s,
+                    reply=line.reply,
+                    barge_in_s=None if line.barge_in is None else line.barge_in.after_s,
+                )
                 for line, wait_s in zip(script.spec.lines, call.waits_s, strict=True)
             ),
             reprompts=tuple(self._ready(line, call) for line in script.reprompts),
@@ -42,10 +61,11 @@ class Vocabulary:
         line = min(spoken, key=lambda line: len(line.samples)) if spoken else ready[0]
         return Lines(script=(line,), cues=(Cue(),), reprompts=(), goodbye=None)
 
-    def _ready(self, line: LoadedLine, call: PlannedCall) -> Utterance | Keys:
+    def _ready(self, line: LoadedLine, call: PlannedCall, *, at_once: bool = False) -> Utterance | Keys:
         take = line.take(call.variables)
         if take is not None:
-            return self._utterance(line.name, take)
+            utterance = self._utterance(line.name, take)
+            return utterance.at_once() if at_once else utterance
         assert line.spec.dtmf is not None
         return Keys(line.name, tuple(presses(line.spec.dtmf)))
 

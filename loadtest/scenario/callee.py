@@ -9,8 +9,9 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from loadtest.scenario.base import Distribution, Model, Name, Version
+from loadtest.scenario.impairments import Impairments
 
-__all__ = ["CalleeSpec", "Pickup", "PickupMix", "PlainLine", "Script", "ScriptLine"]
+__all__ = ["BargeIn", "CalleeSpec", "Pause", "Pickup", "PickupMix", "PlainLine", "Script", "ScriptLine"]
 
 KEYS = r"^w*[0-9*#A-D](w*[0-9*#A-D])*$"
 VOICE = r"^[A-Za-z][A-Za-z0-9_+-]{0,39}$"
@@ -59,7 +60,7 @@ class CalleeSpec(Model):
     """Silence after a line until the callee re-prompts, per slot, the same for all arms."""
     reprompts: int = Field(default=2, ge=0, le=5)
     """Re-prompts after one line before the callee gives up, says goodbye and hangs up."""
-    agent_finished_after_s: float = Field(default=1.2, gt=0.3, le=5)
+    agent_finished_after_s: float = Field(default=1.2, gt=0.3, le=30)
     """Silence of the agent after which the callee takes the floor."""
     greeting_limit_s: float = Field(default=10.0, gt=0, le=60)
     """The callee waits this long for a greeting, then begins with the script."""
@@ -67,6 +68,8 @@ class CalleeSpec(Model):
     """An agent that has not joined this long after the answer is a no-show."""
     max_call_s: float = Field(default=180.0, gt=5, le=3600)
     """The callee hangs up after this long, whatever happens."""
+    line: Impairments | None = None
+    """What the telephone line does to all that the callee sends; a clean line without."""
 
 
 class PlainLine(Model):
@@ -93,6 +96,22 @@ class PlainLine(Model):
         return self
 
 
+class BargeIn(Model):
+    """A line that interrupts the reply to the line before."""
+
+    after_s: float = Field(ge=0.4, le=60)
+    """From the onset of that reply to the onset of the line."""
+
+
+class Pause(Model):
+    """A silence in the middle of a line."""
+
+    at_s: float = Field(gt=0, lt=60)
+    """Where in the line's audio."""
+    for_s: float = Field(gt=0, le=20)
+    """How long it is."""
+
+
 class ScriptLine(PlainLine):
     """A line of the script: what is said, when, and whether it is a turn."""
 
@@ -103,11 +122,25 @@ class ScriptLine(PlainLine):
     """Said as a re-prompt, and only if the agent stays silent for this long after the line before; else passed over."""
     reply: bool = True
     """Whether a reply is expected. If not, it is no turn and the next line comes when the agent is silent."""
+    barge_in: BargeIn | None = None
+    """Said into the reply to the line before, while the agent speaks; passed over if that reply is too short."""
+    pause: Pause | None = None
+    """A silence put into the line."""
 
     @model_validator(mode="after")
-    def _re_prompt_or_line(self) -> Self:
-        if self.if_silent_s is not None and (not self.reply or self.wait_s != Distribution(constant=0)):
+    def _one_condition(self) -> Self:
+        ordinary = self.reply and self.wait_s == Distribution(constant=0)
+        if self.barge_in is not None and not (ordinary and self.if_silent_s is None):
+            raise ValueError("barge_in says when the line is said: leave wait_s, if_silent_s and reply out")
+        if self.if_silent_s is not None and not ordinary:
             raise ValueError("if_silent_s makes the line a re-prompt: leave wait_s and reply out")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_not_heard(self) -> Self:
+        for name in ("barge_in", "pause"):
+            if self.dtmf is not None and getattr(self, name) is not None:
+                raise ValueError(f"{name}: expected a line that is heard, audio: FILE or say: TEXT; found one of keys")
         return self
 
 
@@ -147,6 +180,7 @@ class Script(Model):
     @model_validator(mode="after")
     def _conditions_have_a_turn(self) -> Self:
         for i, line in enumerate(self.lines):
-            if line.if_silent_s is not None and (i == 0 or not self.lines[i - 1].reply):
-                raise ValueError(f"lines.{i}.if_silent_s: expected a line before it to which a reply is awaited")
+            for name in ("if_silent_s", "barge_in"):
+                if getattr(line, name) is not None and (i == 0 or not self.lines[i - 1].reply):
+                    raise ValueError(f"lines.{i}.{name}: expected a line before it to which a reply is awaited")
         return self

@@ -6,15 +6,17 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from loadtest.audio.pause import with_pause
+from loadtest.audio.speech_bounds import speech_bounds
 from loadtest.audio.voice import Voice, find_voice
 from loadtest.audio.wav import Line, read_line
 from loadtest.errors import ScenarioError
-from loadtest.scenario.callee import VARIABLE, PlainLine, Script
+from loadtest.scenario.callee import VARIABLE, Pause, PlainLine, Script, ScriptLine
 from loadtest.scenario.find import find, missing
 from loadtest.scenario.keys import presses
 from loadtest.scenario.problems import FieldPath, Problem, dotted, nearest
@@ -113,9 +115,26 @@ class _Loader:
             return LoadedLine(spec)
         if spec.audio is not None:
             audio = self._audio.get(find(self._path, spec.audio))
-            return LoadedLine(spec, {(): audio}) if audio is not None else None
-        assert spec.say is not None
-        return self._spoken(spec, spec.say, (*where, "say"))
+            loaded = LoadedLine(spec, {(): audio}) if audio is not None else None
+        else:
+            assert spec.say is not None
+            loaded = self._spoken(spec, spec.say, (*where, "say"))
+        pause = spec.pause if isinstance(spec, ScriptLine) else None
+        return loaded if loaded is None or pause is None else self._paused(loaded, pause, (*where, "pause", "at_s"))
+
+    def _paused(self, line: LoadedLine, pause: Pause, where: FieldPath) -> LoadedLine | None:
+        try:
+            bounds = [speech_bounds(take) for take in line.takes.values()]
+        except ScenarioError as error:
+            self._add(where, error.message, error.remedy)
+            return None
+        begins_s, ends_s = max(b.start_s for b in bounds), min(b.end_s for b in bounds)
+        if not begins_s < pause.at_s < ends_s:
+            text = f"expected a place within the speech of the line, from {begins_s:.2f} to {ends_s:.2f} s"
+            self._add(where, f"{text}; found `{pause.at_s:g}`", "at_s: Where in the line's audio.")
+            return None
+        takes = {values: with_pause(take, pause.at_s, pause.for_s) for values, take in line.takes.items()}
+        return replace(line, takes=takes)
 
     def _read(self, named: str, where: FieldPath) -> None:
         file = find(self._path, named)

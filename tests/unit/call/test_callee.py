@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from loadtest.call.callee import Callee, Cue, Habits, Hear, Say, StopCall
+from loadtest.call.callee import Callee
+from loadtest.call.cues import Cue, Habits, Hear, Say, StopCall
 from loadtest.record.events import EndCause, TurnKind
 
 HABITS = Habits(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.call.callee import Cue, Say, Source, StopCall
+from loadtest.call.cues import Cue, Say, Source, StopCall
 from loadtest.record.events import EndCause, TurnKind
 from tests.unit.call.test_callee import HABITS, LINE_S, Conversation
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from loadtest.audio.wav import RATE
-from loadtest.call.callee import Cue, Habits, Hear, StopCall
 from loadtest.call.conversation import Conversation
+from loadtest.call.cues import Cue, Habits, Hear, StopCall
 from loadtest.call.spec import Keys, Lines
 from loadtest.clock import RunClock
 from loadtest.record.events import EndCause, Event, KeyPressed, LineEnded, LineStarted

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loadtest.audio.wav import RATE, Line
-from loadtest.call.callee import Cue
+from loadtest.call.cues import Cue
 from loadtest.call.spec import CallSpec, Keys, Utterance
 from loadtest.run.lines import Vocabulary
 from loadtest.run.warmup import dispatch_metadata

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from loadtest.scenario import arms, base, callee, endpoint, models
+from loadtest.scenario import arms, base, callee, endpoint, impairments, models
 from loadtest.scenario.hosts import host_problems
 from loadtest.scenario.load import load_scenario
 from loadtest.scenario.thresholds import METRICS
@@ -28,15 +28,19 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Arrivals": (models.Arrivals,),
     "Callee": (callee.CalleeSpec,),
     "Pickup": (callee.PickupMix,),
+    "Impairments": (impairments.Impairments,),
+    "Noise": (impairments.Noise,),
     "Distribution": (base.Distribution,),
     "Compare": (models.CompareSpec,),
     "Validity": (models.ValidityLimits,),
     "Limits": (models.Limits,),
     "Script": (callee.Script,),
     "Line": (callee.ScriptLine,),
+    "Barge-in": (callee.BargeIn,),
+    "Pause": (callee.Pause,),
     "Re-prompt and goodbye": (callee.PlainLine,),
     "Endpoint profile": (endpoint.EndpointProfile,),
-    "Reply delay": (endpoint.ConstantDelay, endpoint.LognormalDelay),
+    "Reply delay": (endpoint.ConstantDelay, endpoint.LognormalDelay, endpoint.ListedDelay),
     "Fault": (endpoint.Fault,),
 }
 
@@ -57,7 +61,7 @@ def names(cell: str) -> list[str]:
 
 def test_every_model_has_a_section() -> None:
     documented = {model for group in SECTIONS.values() for model in group}
-    public = [getattr(module, name) for module in (models, arms, callee, base, endpoint) for name in module.__all__]
+    public = [getattr(module, name) for module in (models, arms, callee, base, endpoint, impairments) for name in module.__all__]
     models_of = {m for m in public if isinstance(m, type) and issubclass(m, BaseModel)}
     assert models_of - {base.Model} == documented
 
