@@ -12,6 +12,7 @@ import polars as pl
 from loadtest.analyse.closes import CloseCounts, count_closes, exposure
 from loadtest.analyse.gaps import Losses, count_losses
 from loadtest.analyse.inputs import RunData, block_numbers
+from loadtest.analyse.packets import AudioPath, count_packets
 from loadtest.analyse.quantiles import Quantile, estimate_quantile
 from loadtest.analyse.rates import Rate, RateRatio, estimate_rate, estimate_ratio
 from loadtest.analyse.shares import Bools, Floats, Ints, Share, estimate_share
@@ -60,6 +61,7 @@ class ArmFigures:
     """Calls that an agent joined and whose connected time is not known: in no rate."""
     unknown_exposure_incidents: int
     losses: Losses
+    audio_path: AudioPath
 
 
 def arm_figures(data: RunData, arm: str) -> ArmFigures:
@@ -92,6 +94,7 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         unknown_exposure_calls=connected.unknown_calls,
         unknown_exposure_incidents=connected.unknown_events,
         losses=count_losses(calls, valid, sound_gaps, closes),
+        audio_path=count_packets(calls),
     )
 
 

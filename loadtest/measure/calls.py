@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.connections import Connection
+from loadtest.measure.packets import packet_columns
 from loadtest.record.events import (
     AgentJoined,
     CallStarted,
@@ -90,6 +91,7 @@ def call_row(record: CallRecord, found: Sequence[Connection], invalid: Sequence[
         "talk_s": None if answered_s is None or ended_s is None else max(0.0, ended_s - answered_s),
         "socket_s": sum(c.connected_s for c in found) if record.probe.heard else None,
         "patience_s": record.planned.patience_s,
+        **packet_columns(record.events),
         "process": started.process if started else None,
         "valid": not invalid,
         "invalid_reason": "; ".join(invalid) or None,

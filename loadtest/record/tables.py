@@ -44,6 +44,11 @@ TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
         "talk_s": _S,  # answered to ended
         "socket_s": _S,  # connected websocket time between dial and hang-up; null without probe or log
         "patience_s": _S,
+        "packets_due": pl.Int64,  # of the agent's audio; null, like those that follow, without the SDK's statistics
+        "packets_lost": pl.Int64,
+        "concealed_ms": _S,
+        "packets_sent": pl.Int64,
+        "sent_lost": pl.Int64,
         "process": pl.String,
         "valid": pl.Boolean,
         "invalid_reason": pl.String,

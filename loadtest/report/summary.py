@@ -11,8 +11,9 @@ from rich.console import Console
 
 from loadtest.analyse.arm import arm_figures, rate_ratios
 from loadtest.analyse.inputs import RunData, read_run
+from loadtest.analyse.limits import limits_touched
 from loadtest.analyse.thresholds import check_thresholds
-from loadtest.analyse.validity import health_of_tester, verdict_on_validity
+from loadtest.analyse.validity import Calls, health_of_tester, verdict_on_validity
 from loadtest.errors import NewerError, RecordError
 from loadtest.record.endpoints import Whose, endpoint_label, run_kind, whose_endpoint
 from loadtest.record.layout import RunFolder
@@ -35,11 +36,19 @@ def summarise(folder: RunFolder) -> Summary:
     control = scenario.compare.control if scenario.compare else next(iter(scenario.arms))
     figures = {arm: arm_figures(data, arm) for arm in scenario.arms}
     cores = info.host.get("cores")
+    tester = health_of_tester(data.calls, data.health, cores=cores, limits=scenario.validity)
+    limits = limits_touched(data.turns.filter(pl.col("kind") == "script"), data.calls, scenario.validity, scenario.arms)
+    own = [name for name, arm in scenario.arms.items() if arm.agent.reference]
     because = verdict_on_validity(
         {arm: f.script_turns for arm, f in figures.items()},
-        least_share=scenario.validity.valid_share,
-        dialled=data.calls.filter(pl.col("dialled_s").is_not_null()).height,
-        tester_errors=data.calls.filter(pl.col("outcome") == "tester_error").height,
+        {arm: f.disputed for arm, f in figures.items()},
+        Calls(
+            dialled=tester.dials,
+            tester_errors=data.calls.filter(pl.col("outcome") == "tester_error").height,
+            late=tester.late_dials,
+            queued=sum(use.touched[arm] for use in limits if use.limit == "agent_join_ms" for arm in own),
+        ),
+        scenario.validity,
     )
     hosts = {name: _hosts(data, name) for name in scenario.arms}
     arms = {
@@ -73,7 +82,8 @@ def summarise(folder: RunFolder) -> Summary:
         control=control,
         arms=arms,
         ratios_1011=rate_ratios(data, control),
-        tester=health_of_tester(data.calls, data.health, cores=cores, dial_late_ms=scenario.validity.dial_late_ms),
+        tester=tester,
+        limits=limits,
         valid=not because,
         invalid_because=because,
         thresholds=check_thresholds(_thresholds(scenario), figures),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.analyse.arm import ArmFigures
 from loadtest.report import words
+from loadtest.report.limit_rows import limit_rows
 from loadtest.report.rows import BAD, PLAIN, Row, Section, per_arm, plural
 from loadtest.report.view import Summary
 
@@ -19,6 +20,8 @@ def tester_section(summary: Summary) -> Section:
         [
             per_arm(summary, "valid turns", _valid),
             per_arm(summary, "why not", lambda a: words.counts(a.script_turns.reasons)),
+            *limit_rows(summary),
+            per_arm(summary, "packets lost", _packets),
         ],
     )
     rows += [Row(label, (text,), spans=True) for label, text in _health(summary)]
@@ -45,10 +48,13 @@ def _health(summary: Summary) -> Iterator[tuple[str, str]]:
         )
     if tester.agent_join_p50_ms is not None and tester.agent_join_max_ms is not None:
         joins = f"p50 {words.duration(tester.agent_join_p50_ms)}, max {words.duration(tester.agent_join_max_ms)}"
-        yield "wait for an agent", joins
+        yield "wait for an agent", f"{joins}, {tester.queued} too long" if tester.queued else joins
     cores = "" if summary.cores is None else f" of {summary.cores} cores"
     cpu = "unknown" if tester.cpu_p95 is None else f"p95 {tester.cpu_p95 * 100:.0f} %{cores}"
     yield "machine", cpu if tester.calls_at_once is None else f"{cpu}, at most {tester.calls_at_once} calls at once"
+    if "all" in tester.cores_p95:
+        parts = ", ".join(f"{name} {of:.2f}" for name, of in tester.cores_p95.items() if name != "all")
+        yield "cores in use", f"p95 {tester.cores_p95['all']:.2f} by all of it: {parts}"
     if tester.loop_lag_max_ms is not None or tester.late_frames is not None:
         lag = (
             ""
@@ -62,6 +68,14 @@ def _health(summary: Summary) -> Iterator[tuple[str, str]]:
 def _valid(arm: ArmFigures) -> str:
     turns = arm.script_turns
     return "no turn" if turns.share is None else f"{turns.valid} of {turns.turns}, {_floor_percent(turns.share)}"
+
+
+def _packets(arm: ArmFigures) -> str:
+    path = arm.audio_path
+    if path.packets_due is None or path.packets_sent is None or path.concealed_ms is None:
+        return "unknown"
+    heard = f"{path.packets_lost} of {path.packets_due} heard"
+    return f"{heard}, {path.sent_lost} of {path.packets_sent} said; {words.duration(path.concealed_ms)} made up"
 
 
 def thresholds_section(summary: Summary) -> Section:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from loadtest.analyse.arm import ArmFigures
+from loadtest.analyse.limits import LimitUse
 from loadtest.analyse.rates import RateRatio
 from loadtest.analyse.thresholds import ThresholdResult
 from loadtest.analyse.validity import TesterHealth
@@ -81,6 +82,8 @@ class Summary:
     ratios_1011: Mapping[str, RateRatio]
     """By candidate: its 1011 rate over the control's."""
     tester: TesterHealth
+    limits: tuple[LimitUse, ...]
+    """Of validity, touched or not."""
     valid: bool
     invalid_because: tuple[str, ...]
     thresholds: tuple[ThresholdResult, ...]
