@@ -64,6 +64,16 @@ def test_turns_over_which_the_machine_slept_are_invalid_for_a_reason_of_their_ow
     assert invalid(three_turns(), machine) == {1: "suspended 300000 ms"}
 
 
+def test_a_wall_clock_that_is_set_in_the_middle_of_a_turn_changes_nothing() -> None:
+    samples = [
+        HealthSample(t_s=ANSWER_S + t, interval_s=0.5, process="machine", cpu=0.1, wall_step_s=step)
+        for t, step in [(n / 2, -3600.0 if n == 25 else None) for n in range(60)]
+    ]
+    set_back = Machine.of(samples, 2, ValidityLimits())
+    assert invalid(three_turns(), set_back) == {}
+    assert three_turns().rows(machine=set_back) == three_turns().rows()
+
+
 def test_the_report_of_a_blocked_loop_does_not_spill_into_the_next_turn() -> None:
     # The second that the channel reports ends after the next line has begun.
     call = three_turns().add(
