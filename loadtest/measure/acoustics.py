@@ -11,7 +11,9 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from loadtest.audio.edges import Segment, speech_segments
+from loadtest.audio.edges import Segment
+from loadtest.audio.repeats import Repeat, repeats
+from loadtest.audio.sounds import Sound, listen
 from loadtest.audio.wav import Recording
 from loadtest.errors import RecordError
 from loadtest.record.writer import write_atomically
@@ -32,6 +34,10 @@ class Acoustics:
     duration_s: float
     agent: tuple[Segment, ...]
     """The agent's speech as received."""
+    sounds: tuple[Sound, ...]
+    """What else was heard of it."""
+    repeats: tuple[Repeat, ...]
+    """What it said twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,13 @@ _HEAD: Final = TypeAdapter(_Head)
 
 def acoustics(recording: Recording) -> Acoustics:
     """Listen to a whole recording. The same samples give the same, on every machine."""
-    return Acoustics(duration_s=recording.duration_s, agent=speech_segments(recording.right, recording.rate))
+    agent, sounds = listen(recording.right, recording.rate)
+    return Acoustics(
+        duration_s=recording.duration_s,
+        agent=agent,
+        sounds=sounds,
+        repeats=repeats(recording.right, recording.rate, agent),
+    )
 
 
 def write_edges(path: Path, heard: Acoustics) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from loadtest.audio.wav import open_recording
 from loadtest.errors import RecordError
 from loadtest.measure.acoustics import Acoustics, acoustics, read_edges
+from loadtest.measure.backchannels import backchannels
 from loadtest.measure.probe_log import ProbeLog, probe_log, with_probe_file
 from loadtest.measure.speech import Span
 from loadtest.plan.calls import PlannedCall
@@ -64,7 +65,8 @@ class CallRecord:
     acoustics: Acoustics | None = None
     """What is heard in the recording; None if there is none."""
     speech: tuple[Span, ...] = ()
-    """The agent's speech as received."""
+    """The agent's speech as received, without its backchannels."""
+    backchannels: tuple[Span, ...] = ()
     recorded: Span | None = None
     """What the recording covers; None if there is none."""
     probe: ProbeLog = field(default_factory=ProbeLog)
@@ -153,13 +155,16 @@ def call_record(planned: PlannedCall, read: CallEvents, heard: Acoustics | None)
     if started is not None and heard is not None:
         recorded = Span(started.t, started.t + heard.duration_s)
         speech = tuple(Span(started.t + s.start_s, started.t + s.end_s) for s in heard.agent)
+    lines = _lines(read.events, started) if started is not None else ()
+    aside = backchannels(speech, [Span(ln.speech_start_s, ln.speech_end_s) for ln in lines])
     return CallRecord(
         planned=planned,
         events=read.events,
         unreadable=read.unreadable,
-        lines=_lines(read.events, started) if started is not None else (),
+        lines=lines,
         acoustics=heard,
-        speech=speech,
+        speech=tuple(span for span in speech if span not in aside),
+        backchannels=aside,
         recorded=recorded,
         probe=probe_log(read.events),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from loadtest.measure.backchannels import SOONEST_REPLY_S
 from loadtest.measure.call_record import CalleeLine, CallRecord
 from loadtest.measure.speech import Span, first_onset
 from loadtest.measure.turns import Turn
@@ -14,9 +15,6 @@ from loadtest.record.events import TurnKind
 from loadtest.scenario.models import Scenario
 
 __all__ = ["Gap", "gaps"]
-
-SOONEST_REPLY_S = 1.0
-"""An agent cannot answer a line sooner than this after its beginning: it takes a pause to hear that it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from loadtest.measure.calls import call_row
 from loadtest.measure.closes import Close, closes
 from loadtest.measure.connections import Connection, connections
 from loadtest.measure.gaps import Gap, gaps
+from loadtest.measure.labels import Label, labels, talked_over_ms
 from loadtest.measure.machine import Machine
 from loadtest.measure.speech import utterances
 from loadtest.measure.turns import Turn, turns
@@ -44,13 +45,14 @@ def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Mach
     found = connections(record)
     ended = closes(record, found, utterances(record.speech, scenario.callee.agent_finished_after_s))
 
+    silences = gaps(record, taken, scenario)
     gap_rows = [
         _gap_row(gap, record, ended, tester_late=bool(lateness(gap.span, late, machine, limits)))
-        for gap in gaps(record, taken, scenario)
+        for gap in silences
     ]
     turn_rows = [
-        _turn_row(turn, record, found, ended, gap_rows, invalid_turn(turn, record, late, machine, limits))
-        for turn in taken
+        _turn_row(turn, record, found, ended, gap_rows, heard, invalid_turn(turn, record, late, machine, limits))
+        for turn, heard in zip(taken, labels(taken, record, silences), strict=True)
     ]
     audible = {row["close_id"] for row in (*gap_rows, *turn_rows)}
     lead = {
@@ -88,6 +90,7 @@ def _turn_row(
     found: Sequence[Connection],
     ended: Sequence[Close],
     gap_rows: Sequence[Row],
+    heard: Sequence[Label],
     invalid: Sequence[str],
 ) -> Row:
     line, reply = turn.line, turn.reply
@@ -109,6 +112,8 @@ def _turn_row(
         "lost": turn.lost,
         "truncated": None if reply is None or not record.probe.heard else cut is not None,
         "reprompts": turn.reprompts,
+        "talked_over_ms": talked_over_ms(turn, record),
+        "labels": "; ".join(heard) or None,
         "connection_id": None if connection is None else _connection_id(connection, record),
         "close_id": of_gap[0] if of_gap else close_id,
         "valid": not invalid,

@@ -70,6 +70,8 @@ TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
         "disputed": pl.Boolean,
         "reprompts": pl.Int32,
         "stop_ms": _S,
+        "talked_over_ms": _S,  # talked_over: for how much of the line the agent spoke as well
+        "labels": pl.String,  # what was heard and is no ordinary reply, joined by "; "
         "connection_id": pl.String,
         "close_id": pl.String,
         "valid": pl.Boolean,
