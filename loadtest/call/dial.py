@@ -57,6 +57,8 @@ class CallSurroundings:
     process: str
     probe_dir: Path | None
     """Where the probes of agents on this machine leave their files."""
+    transcripts: bool
+    """What was said is to be stored."""
     bad_line: BadLine | None = None
     """What happens to all that the callees send; nothing if None."""
 
@@ -79,7 +81,7 @@ class Call:
         self._emit = self._events.emit
         self._room = CallRoom(surroundings.access, surroundings.client, spec, self)
         self._setup = CallSetup(spec, surroundings.callee, self._room, surroundings.clock, self._emit, self._end)
-        self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit)
+        self._inbox = ProbeInbox(clock=surroundings.clock, emit=self._emit, transcripts=surroundings.transcripts)
         self._line: TelephoneLine | None = None
         self._conversation: Conversation | None = None
         self._agents: set[str] = set()

@@ -23,9 +23,13 @@ GIVE_UP_S = 5.0
 
 
 class ProbeInbox:
-    """Turns probe messages into events in run time. Messages wait for the first answered ping to be placed."""
+    """Turns probe messages into events in run time. Messages wait for the first answered ping to be placed.
 
-    def __init__(self, *, clock: RunClock, emit: Callable[[Event], None]) -> None:
+    transcripts: whether what was said is to be stored; if not, it is dropped whatever the probe sends.
+    """
+
+    def __init__(self, *, clock: RunClock, emit: Callable[[Event], None], transcripts: bool) -> None:
+        self._transcripts = transcripts
         self._clock = clock
         self._emit = emit
         self._offset_s: float | None = None
@@ -62,6 +66,8 @@ class ProbeInbox:
                 self._write(None, line.t, json.loads(data))
 
     def _is_new(self, line: wire.Line) -> bool:
+        if isinstance(line.message, wire.Transcript) and not self._transcripts:
+            return False
         key = line.seq, line.t
         new = key not in self.seen
         self.seen.add(key)

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
@@ -105,12 +105,28 @@ def _run_in(
         first = failure or e
         first.remedy += f" What was recorded is kept: measure it then with `loadtest measure {folder.path}`."
         raise first from None
+    _keep_recordings(loaded.scenario.recordings, folder, console)
     if isinstance(failure, EndedEarlyError):
         return Finished(folder, summary, failure.exit_code, failure)
     if failure is not None:
         raise failure
     code = ExitCode.INTERRUPTED if info.state is RunState.INTERRUPTED else exit_code(summary)
     return Finished(folder, summary, code)
+
+
+def _keep_recordings(which: Literal["all", "gaps", "none"], folder: RunFolder, console: Console) -> None:
+    """Remove those that the scenario does not keep, now that all that is heard in them is on disk."""
+    if which == "all":
+        return
+    from loadtest.jobs.prune import Tally, remove_recordings
+
+    tally = Tally()
+    try:
+        remove_recordings(folder, which, tally=tally)
+        text = f"Recordings: {tally.recordings} removed, {tally.kept} kept."
+    except RecordError as e:
+        text = f"Recordings: {tally.recordings} removed, then: {e.message}. Remove the others with `loadtest prune`."
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _run(

@@ -151,6 +151,7 @@ class CalleeProcess:
             callee=self._loaded.scenario.callee.model_copy(update=QUICK if spec.warmup else {}),
             process=self._begin.process,
             probe_dir=self._begin.probe_dir,
+            transcripts=self._loaded.scenario.transcripts,
             bad_line=self._bad_line,
         )
 

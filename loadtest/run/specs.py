@@ -34,6 +34,7 @@ def call_spec(
             probe_dir=str(folder.probe.absolute()),
             own=arm.agent.metadata,
             to_dial=by_agent,
+            transcripts=scenario.transcripts,
         ),
         dialled_by_agent=by_agent,
         warmup=warmup,

@@ -87,10 +87,12 @@ def dispatch_metadata(
     probe_dir: str,
     own: Mapping[str, object],
     to_dial: bool,
+    transcripts: bool,
 ) -> str:
     """The JSON that the agent finds in ctx.job.metadata: the arm's own, and `loadtest`.
 
     to_dial: with the number, where agents that dial expect it. Others must not find it, or they would dial.
+    transcripts: ask the probe for what is said.
     """
     endpoint = {
         "call_id": call.call_id,
@@ -103,4 +105,5 @@ def dispatch_metadata(
         "variables": dict(call.variables),
     }
     number = {"phone_number": f"+{call.number}"} if to_dial else {}
-    return json.dumps({**number, **own, "loadtest": endpoint})
+    asked = {"transcripts": True} if transcripts else {}
+    return json.dumps({**number, **own, "loadtest": {**endpoint, **asked}})

@@ -153,6 +153,12 @@ class Scenario(Model):
     """When the tester calls its own figures invalid."""
     limits: Limits = Limits()
     """What a run against Google's endpoints may use."""
+    recordings: Literal["all", "gaps", "none"] = "all"
+    """Which stay when the run has been measured. gaps: those of calls with a gap or a disputed turn."""
+    transcripts: bool = False
+    """Whether to store what was said, as the agent's model wrote it down."""
+    phone_numbers: Literal["plain", "hashed"] = "plain"
+    """How telephone numbers are stored. hashed: by a key that is not."""
 
     @field_validator("cap")
     @classmethod

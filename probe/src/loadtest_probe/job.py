@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["call_id", "current_job", "room_name", "worker_mode"]
+__all__ = ["call_id", "current_job", "room_name", "wants_transcripts", "worker_mode"]
 
 
 def current_job() -> Any | None:
@@ -22,11 +22,20 @@ def current_job() -> Any | None:
 
 def call_id(job: Any | None) -> str | None:
     """The tester's name of the call, from the dispatch metadata."""
+    name = _told(job, "call_id")
+    return name if isinstance(name, str) and name else None
+
+
+def wants_transcripts(job: Any | None) -> bool:
+    """The tester asked, in the dispatch metadata, for what is said in the call."""
+    return _told(job, "transcripts") is True
+
+
+def _told(job: Any | None, key: str) -> Any:
     try:
-        name = json.loads(job.job.metadata)["loadtest"]["call_id"]  # type: ignore[union-attr]
+        return json.loads(job.job.metadata)["loadtest"][key]  # type: ignore[union-attr]
     except Exception:
         return None
-    return name if isinstance(name, str) and name else None
 
 
 def worker_mode() -> str | None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from loadtest_probe.connections import PluginLog
 from loadtest_probe.guard import Guard
-from loadtest_probe.job import call_id, current_job, room_name, worker_mode
+from loadtest_probe.job import call_id, current_job, room_name, wants_transcripts, worker_mode
 from loadtest_probe.reporter import Reporter, Sink
 from loadtest_probe.sinks import ChannelSink, FileSink
 from loadtest_probe.tap import Tap
 from loadtest_probe.ticker import Ticker
+from loadtest_probe.transcripts import follow_transcripts
 from loadtest_probe.wire import CLOCK_TOPIC, Bye, Clock, Hello, decode_ping
 
 __all__ = ["attach"]
@@ -50,6 +51,8 @@ def _attach(session: Any, room: Any, log_dir: str | os.PathLike[str] | None, gua
     report(_hello(session, room_name(job, room)))
     guard.run(plugin_log.install)
     guard.run(tap.install)
+    if wants_transcripts(job):
+        guard.run(follow_transcripts, session, report, guard)
     guard.run(tap.find_rt_session)
 
     def look() -> None:

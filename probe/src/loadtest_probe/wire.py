@@ -38,6 +38,7 @@ __all__ = [
     "SessionClosed",
     "Side",
     "Tool",
+    "Transcript",
     "Unknown",
     "decode",
     "decode_ping",
@@ -174,6 +175,17 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Transcript:
+    """What somebody said, as the model wrote it down: only if the dispatch asked for it (`loadtest.transcripts`).
+
+    speaker: callee or agent. text: at most 4000 characters of it.
+    """
+
+    speaker: Literal["callee", "agent"]
+    text: str
+
+
+@dataclass(frozen=True)
 class Clock:
     """The answer to a `ClockPing`. received_t: agent monotonic seconds at its receipt."""
 
@@ -220,6 +232,7 @@ Message = Union[
     AgentState,
     Generation,
     Tool,
+    Transcript,
     Clock,
     AgentLag,
     Bye,
@@ -237,6 +250,7 @@ _TYPES: dict[str, Any] = {
     "agent_state": AgentState,
     "generation": Generation,
     "tool": Tool,
+    "transcript": Transcript,
     "clock": Clock,
     "agent_lag": AgentLag,
     "bye": Bye,

@@ -25,10 +25,10 @@ def line(seq: int, t: float, message: wire.Message) -> str:
     return wire.encode(wire.Line(seq, t, message))
 
 
-def inbox() -> tuple[ProbeInbox, list[Event]]:
+def inbox(*, transcripts: bool = False) -> tuple[ProbeInbox, list[Event]]:
     events: list[Event] = []
     FakeClock.time_s = 100.0
-    return ProbeInbox(clock=FakeClock(0.0), emit=events.append), events
+    return ProbeInbox(clock=FakeClock(0.0), emit=events.append, transcripts=transcripts), events
 
 
 async def answer(box: ProbeInbox, agent_t: float, round_trip_s: float) -> None:
@@ -118,3 +118,12 @@ async def test_a_probe_that_comes_late_is_asked_at_once(monkeypatch: pytest.Monk
     await five_sent.wait()
     task.cancel()
     assert slept == [0.2] * 5 + [5.0]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_words_are_recorded_only_if_asked_for_whatever_the_probe_sends(wanted: bool) -> None:
+    box, events = inbox(transcripts=wanted)
+    said = line(1, 5000.0, wire.Transcript("callee", "my name is Eleanor"))
+    box.receive(said.encode())
+    box.merge(said + "\n" + line(2, 5001.0, wire.Transcript("agent", "hello Eleanor")))
+    assert ["Eleanor" in str(event) for event in events] == ([True, True] if wanted else [])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -221,7 +222,7 @@ async def test_no_words_of_the_call_and_no_key_leave_the_agent(tmp_path: Path) -
     room = Room()
     attach(session, room, log_dir=tmp_path)
     rt.connect(handle=SECRET)
-    session.emit("conversation_item_added", SimpleNamespace(item=SimpleNamespace(text_content=WORDS)))
+    say(session)
     session.emit("error", SimpleNamespace(error=SimpleNamespace(recoverable=True, error=ValueError(f"parse: {WORDS}"))))
     session.emit(
         "function_tools_executed",
@@ -237,6 +238,29 @@ async def test_no_words_of_the_call_and_no_key_leave_the_agent(tmp_path: Path) -
     assert {type(message) for message in room.messages()} >= {wire.Error, wire.Tool, wire.Closed, wire.SessionClosed}
     assert "Eleanor" not in everything
     assert SECRET[:8] not in everything
+
+
+def say(session: Session) -> None:
+    session.emit("user_input_transcribed", SimpleNamespace(transcript="my na", is_final=False))
+    session.emit("user_input_transcribed", SimpleNamespace(transcript=WORDS, is_final=True))
+    session.emit("conversation_item_added", SimpleNamespace(item=SimpleNamespace(role="user", text_content=WORDS)))
+    hello = SimpleNamespace(role="assistant", text_content="Hello Eleanor " * 1000)
+    session.emit("conversation_item_added", SimpleNamespace(item=hello))
+    session.emit("conversation_item_added", SimpleNamespace(item=SimpleNamespace(type="agent_handoff")))
+
+
+async def test_words_leave_the_agent_if_the_dispatch_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = json.dumps({"loadtest": {"call_id": "0000-ga", "transcripts": True}})
+    job = SimpleNamespace(job=SimpleNamespace(metadata=told), add_shutdown_callback=lambda _: None)
+    monkeypatch.setattr("loadtest_probe.probe.current_job", lambda: job)
+    session, room = Session(RealtimeSession()), Room()
+    attach(session, room)
+    say(session)
+    await settle()
+    assert room.messages()[1:] == [
+        wire.Transcript("callee", WORDS),
+        wire.Transcript("agent", ("Hello Eleanor " * 1000)[:4000]),
+    ]
 
 
 class Hostile:

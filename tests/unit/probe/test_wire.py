@@ -22,6 +22,7 @@ MESSAGES = [
     wire.AgentState("listening", "speaking"),
     wire.Generation("GR_1", "done", True),
     wire.Tool("look_up", "called"),
+    wire.Transcript("callee", "Yes, please."),
     wire.Clock(7, 12.5),
     wire.AgentLag(320.5),
     wire.Bye(),

@@ -96,7 +96,15 @@ def test_what_was_drawn_crosses_the_process_boundary() -> None:
 
 def test_the_agent_is_told_the_values() -> None:
     metadata = dispatch_metadata(
-        DRAWN, model="m", api="gemini", base_url=None, voice="v", probe_dir="", own={"mine": 1}, to_dial=False
+        DRAWN,
+        model="m",
+        api="gemini",
+        base_url=None,
+        voice="v",
+        probe_dir="",
+        own={"mine": 1},
+        to_dial=False,
+        transcripts=False,
     )
     told = json.loads(metadata)
     assert (told["loadtest"]["variables"], told["mine"]) == ({"day": "Friday"}, 1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from loadtest.errors import ScenarioError
 from loadtest.run.warmup import dispatch_metadata
 from loadtest.scenario.load import load_scenario
+from loadtest_probe.job import wants_transcripts
 from tests.unit.calls import planned_call
 from tests.unit.scenario.conftest import Spoil
 
@@ -56,9 +58,17 @@ def test_others_cannot(spoil: Spoil, agent: str, problem: str) -> None:
     assert problem in str(raised.value)
 
 
-def metadata(*, to_dial: bool, **own: object) -> dict[str, object]:
+def metadata(*, to_dial: bool, transcripts: bool = False, **own: object) -> dict[str, object]:
     text = dispatch_metadata(
-        planned_call(), model="m", api="gemini", base_url=None, voice="v", probe_dir="p", own=own, to_dial=to_dial
+        planned_call(),
+        model="m",
+        api="gemini",
+        base_url=None,
+        voice="v",
+        probe_dir="p",
+        own=own,
+        to_dial=to_dial,
+        transcripts=transcripts,
     )
     found: dict[str, object] = json.loads(text)
     return found
@@ -71,3 +81,13 @@ def test_the_number_comes_with_the_dispatch() -> None:
 
 def test_an_agent_that_is_not_to_dial_is_given_no_number() -> None:
     assert "phone_number" not in metadata(to_dial=False)
+
+
+def test_the_probe_is_asked_for_words_only_if_they_are_to_be_stored() -> None:
+    assert "transcripts" not in str(metadata(to_dial=False))
+    assert wants_transcripts(job(metadata(to_dial=False, transcripts=True)))
+    assert not wants_transcripts(job(metadata(to_dial=False)))
+
+
+def job(told: dict[str, object]) -> object:
+    return SimpleNamespace(job=SimpleNamespace(metadata=json.dumps(told)))
