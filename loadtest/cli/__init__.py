@@ -30,6 +30,7 @@ COMMANDS = {
     "validate": ("loadtest.cli.validate:validate", "Check a scenario and all that it names."),
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
     "doctor": ("loadtest.cli.doctor:doctor", "Look at all that a run needs, and say how to mend it."),
+    "calibrate": ("loadtest.cli.calibrate:calibrate", "Hold this machine's measurements against known truths."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
