@@ -1,4 +1,4 @@
-"""A stand-in for espeak-ng: an executable of that name which notes what it is asked and hums as long as the text is."""
+"""A stand-in for espeak-ng: an executable of that name which notes what it is asked and babbles as long as the text is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ with open({notes!r}, "a") as notes:
 if "nobody" in sys.argv:
     sys.exit("Error: The specified espeak-ng voice does not exist.")
 pitch = 150 + sum(map(ord, text + sys.argv[sys.argv.index("-v") + 1])) % 100
-samples = [int(9000 * math.sin(math.tau * pitch * i / 22050)) for i in range(1000 * len(text))]
+loud = [9000 * (0.6 + 0.4 * math.cos(math.tau * 4 * i / 22050)) for i in range(1000 * len(text))]
+samples = [int(loud[i] * math.sin(math.tau * pitch * i / 22050)) for i in range(1000 * len(text))]
 header = b"RIFF\\xff\\xff\\xff\\xffWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 22050, 44100, 2, 16)
 sys.stdout.buffer.write(header + b"data\\xff\\xff\\xff\\xff" + struct.pack(f"<{{len(samples)}}h", *samples))
 """

@@ -190,3 +190,16 @@ def test_a_plan_from_before_there_were_variables_can_be_read(load: Load, tmp_pat
     pl.read_parquet(tmp_path / "plan.parquet").drop("waits_s", "variables").write_parquet(tmp_path / "old.parquet")
     old = read_plan(tmp_path / "old.parquet")
     assert [(call.call_id, call.variables, call.waits_s) for call in old] == [(c.call_id, {}, ()) for c in calls]
+
+
+def test_a_bad_line_makes_other_audio_of_the_lines_and_the_same_for_a_pair(load: Load) -> None:
+    clean = build_plan(load())
+    bad = build_plan(load(callee={"line": {"loss": 0.1}}))
+    assert {call.line_hashes for call in clean} == {("a", "b")}
+    by_pair: dict[tuple[int | None, int], set[tuple[str, ...]]] = {}
+    for call in bad:
+        by_pair.setdefault((call.block, call.pair), set()).add(call.line_hashes)
+    assert all(len(hashes) == 1 for hashes in by_pair.values())
+    assert len({call.line_hashes for call in bad}) == len(by_pair)
+    worse = build_plan(load(callee={"line": {"loss": 0.2}}))
+    assert not {call.line_hashes for call in bad} & {call.line_hashes for call in worse}

@@ -77,6 +77,27 @@ def test_each_call_says_what_was_drawn_for_it(vocabulary: Vocabulary) -> None:
     assert lines.cues == (Cue(), Cue(wait_s=1.5), Cue(if_silent_s=2.0))
 
 
+def test_a_barge_in_is_said_without_the_silence_before_it() -> None:
+    script = Script.model_validate(
+        {
+            "version": 1,
+            "lines": [
+                {"name": "ask", "audio": "a.wav"},
+                {"name": "stop", "audio": "b.wav", "barge_in": {"after_s": 1}},
+            ],
+        }
+    )
+    ask, stop = (LoadedLine(spec, spoken(spec.name, 1.0)) for spec in script.lines)
+    lines = Vocabulary(LoadedScript(script, (ask, stop), (), None)).lines(planned_call(waits_s=(0.0, 0.0)))
+    assert lines.cues == (Cue(), Cue(barge_in_s=1.0))
+    first, second = lines.script
+    assert isinstance(first, Utterance)
+    assert isinstance(second, Utterance)
+    assert (first.speech_start, second.speech_start) == (pytest.approx(RATE // 10, abs=5), RATE // 50)
+    assert second.speech_end - second.speech_start == first.speech_end - first.speech_start
+    assert len(first.samples) - len(second.samples) == first.speech_start - second.speech_start
+
+
 def test_a_warm_up_call_says_the_shortest_line_that_can_be_heard(vocabulary: Vocabulary) -> None:
     lines = vocabulary.shortest(DRAWN)
     assert [line.name for line in lines.script] == ["hello"]

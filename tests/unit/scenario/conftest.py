@@ -46,8 +46,9 @@ Spoil = Callable[..., Path]
 
 
 def write_tone(path: Path, *, rate: int = 16_000, channels: int = 1, hz: float = 300) -> None:
-    """Half a second that is loud enough to be a line."""
-    tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(rate // 2) / rate)
+    """Half a second that is loud and restless enough to be a line."""
+    at_s = np.arange(rate // 2) / rate
+    tone = 0.3 * (0.6 + 0.4 * np.cos(2 * np.pi * 4 * at_s)) * np.sin(2 * np.pi * hz * at_s)
     soundfile.write(path, np.repeat(tone[:, None], channels, axis=1), rate, subtype="PCM_16")
 
 

@@ -51,6 +51,26 @@ WRONG = {
         "version: true",
         "small.yaml:1:10: version: expected 1; found `true`",
     ),
+    "a noise that nobody makes": (
+        "blocks: 3",
+        "blocks: 3\ncallee: {line: {noise: {kind: rain, snr_db: 20}}}",
+        'small.yaml:11:31: callee.line.noise.kind: expected one of white, pink, babble; found "rain"',
+    ),
+    "a telephone that nobody has": (
+        "blocks: 3",
+        "blocks: 3\ncallee: {line: {telephone: opus}}",
+        'small.yaml:11:28: callee.line.telephone: expected one of ulaw, alaw; found "opus"',
+    ),
+    "more loss than anybody could follow": (
+        "blocks: 3",
+        "blocks: 3\ncallee: {line: {loss: 0.7}}",
+        "small.yaml:11:23: callee.line.loss: expected a number <= 0.5; found `0.7`",
+    ),
+    "a bad line that is none": (
+        "blocks: 3",
+        "blocks: 3\ncallee: {line: {loss: 0}}",
+        "small.yaml:11:16: callee.line: expected at least one of noise, telephone, loss; found a mapping of loss",
+    ),
     "unknown key": (
         "blocks: 3",
         "blocks: 3\nseeed: 4",

@@ -61,7 +61,8 @@ def names(cell: str) -> list[str]:
 
 def test_every_model_has_a_section() -> None:
     documented = {model for group in SECTIONS.values() for model in group}
-    public = [getattr(module, name) for module in (models, arms, callee, base, endpoint, impairments) for name in module.__all__]
+    modules = (models, arms, callee, base, endpoint, impairments)
+    public = [getattr(module, name) for module in modules for name in module.__all__]
     models_of = {m for m in public if isinstance(m, type) and issubclass(m, BaseModel)}
     assert models_of - {base.Model} == documented
 

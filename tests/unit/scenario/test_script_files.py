@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.audio.speech_bounds import speech_bounds
 from loadtest.audio.voice import ENGINE
+from loadtest.audio.wav import RATE
 from loadtest.scenario.base import Distribution
 from loadtest.scenario.load import load_scenario
 from tests.unit.audio.installed import Installed
@@ -83,6 +85,8 @@ def test_loading_again_speaks_nothing_and_gives_the_same_hashes(spoil: Spoil, in
         ("version: 1", "version: 1\nvoice: en-gb", {"scenario", "audio"}),
         ("1w2#", "1w3#", {"scenario"}),
         ("if_silent_s: 2.5", "if_silent_s: 3", {"scenario"}),
+        ("if_silent_s: 2.5", "barge_in: {after_s: 3}", {"scenario"}),
+        ("if_silent_s: 2.5", "if_silent_s: 2.5\n    pause: {at_s: 0.3, for_s: 1}", {"scenario", "audio"}),
     ],
 )
 def test_hashes_tell_scripts_apart(spoil: Spoil, installed: Installed, old: str, new: str, changed: set[str]) -> None:
@@ -173,6 +177,41 @@ WRONG = {
         "if_silent_s: 2.5\n    wait_s: 1",
         "script.yaml:13:5: lines.3: if_silent_s makes the line a re-prompt: leave wait_s and reply out; "
         "found a mapping of name, audio, if_silent_s, wait_s",
+    ),
+    "a barge-in before anything was asked": (
+        "    say: On {day}, or",
+        "    barge_in: {after_s: 2}\n    say: On {day}, or",
+        "script.yaml:7:15: lines.0.barge_in: expected a line before it to which a reply is awaited; "
+        "found a mapping of after_s",
+    ),
+    "a barge-in that waits": (
+        "wait_s: {uniform: [1, 2]}",
+        "wait_s: {uniform: [1, 2]}\n    barge_in: {after_s: 2}",
+        "script.yaml:8:5: lines.1: barge_in says when the line is said: leave wait_s, if_silent_s and reply out; "
+        "found a mapping of name, say, wait_s, barge_in",
+    ),
+    "a barge-in sooner than anybody can hear": (
+        "wait_s: {uniform: [1, 2]}",
+        "barge_in: {after_s: 0.2}",
+        "script.yaml:10:25: lines.1.barge_in.after_s: expected a number >= 0.4; found `0.2`",
+    ),
+    "a barge-in of keys": (
+        "dtmf: 1w2#",
+        "dtmf: 1w2#\n    barge_in: {after_s: 2}",
+        "script.yaml:13:15: lines.2.barge_in: expected a line that is heard, audio: FILE or say: TEXT; "
+        "found one of keys",
+    ),
+    "a pause behind the speech": (
+        "if_silent_s: 2.5",
+        "if_silent_s: 2.5\n    pause: {at_s: 0.6, for_s: 1}",
+        "script.yaml:16:19: lines.3.pause.at_s: expected a place within the speech of the line, from 0.00 to 0.50 s; "
+        "found `0.6`",
+    ),
+    "a pause in spoken text behind its end": (
+        "    reply: false\n",
+        "    reply: false\n    pause: {at_s: 30, for_s: 1}\n",
+        "script.yaml:19:19: lines.4.pause.at_s: expected a place within the speech of the line, from 0.10 to 0.60 s; "
+        "found `30`",
     ),
     "no values": (
         "[Tuesday, Friday]",
@@ -308,3 +347,16 @@ def test_the_example_of_the_page_is_spoken(spoil: Spoil, tmp_path: Path, monkeyp
     example = example.removeprefix("yaml\n")
     loaded = load_scenario(script(spoil, example)).script
     assert len(loaded.lines[1].takes) == 2
+
+
+def test_a_pause_makes_the_line_longer_and_leaves_its_speech_one(spoil: Spoil, installed: Installed) -> None:
+    paused = SPOKEN.replace("if_silent_s: 2.5", "if_silent_s: 2.5\n    pause: {at_s: 0.3, for_s: 1.5}")
+    plain = load_scenario(script(spoil, SPOKEN)).script.lines[3].take({})
+    Path("script.yaml").write_text(paused)
+    line = load_scenario(Path("small.yaml")).script.lines[3].take({})
+    assert plain is not None
+    assert line is not None
+    assert line.duration_s == pytest.approx(plain.duration_s + 1.5)
+    assert not line.samples[round(0.3 * RATE) : round(1.8 * RATE)].any()
+    before, after = speech_bounds(plain), speech_bounds(line)
+    assert (after.start_s, after.end_s) == pytest.approx((before.start_s, before.end_s + 1.5), abs=0.01)
