@@ -32,8 +32,8 @@ KEY_GUARD_S = 0.03
 """Its edges are known to a window of 32 ms."""
 
 BREATH_S = (0.1, 0.9)
-BREATH_BELOW_SPEECH_DB = 8.0
-"""A breath is softer than the speech of the same mouth by more than this."""
+BREATH_BELOW_SPEECH_DB = (8.0, 30.0)
+"""A breath is softer than the speech of the same mouth by more than the first; below the second nobody hears it."""
 BREATH_VOICED = 0.1
 """Largest share of a breath that may look voiced."""
 LEAD_PAUSE_S = 0.05
@@ -42,12 +42,13 @@ LEAD_PAUSE_S = 0.05
 CLICK_S = 0.05
 CLICK_DBFS = -45.0
 CLICK_ALONE_S = 0.1
+CLICK_OVER_DB = 20.0
 TRAIN_LOUD = 0.25
 """Speech is within 15 dB of its loudest 10 ms for most of the time, a train of clicks for less than this."""
 
 AUDIBLE_DBFS = -65.0
 """Nobody hears on a telephone what is softer."""
-ABOVE_FLOOR_DB = 10.0
+ABOVE_FLOOR_DB = 6.0
 STEADY_DB = 6.0
 """Middle 80 % of the 10 ms levels of a steady noise lie within this; those of a breath, a word or a murmur do not."""
 NOISE_S = 0.5
@@ -138,7 +139,7 @@ def _inside(count: int, spans: Iterable[Segment | Sound], guard_s: float) -> Boo
 def _floor(levels: Floats, speech: Sequence[Segment]) -> float:
     """Level of what lies under everything, dBFS."""
     quiet = levels[~_inside(len(levels), speech, 0.2)]
-    return max(float(np.median(quiet)) if len(quiet) else -np.inf, AUDIBLE_DBFS)
+    return float(np.median(quiet)) if len(quiet) else -np.inf
 
 
 def _keys(samples: Samples, rate: int) -> Iterator[Sound]:
@@ -160,7 +161,7 @@ def _breaths(channel: Samples, rate: int, levels: Floats, floor: float, speech: 
     if not speech:
         return
     spoken = max(segment.level_dbfs for segment in speech)
-    heard = levels > floor + ABOVE_FLOOR_DB
+    heard = levels > max(floor + ABOVE_FLOOR_DB, AUDIBLE_DBFS)
     within = _inside(len(levels), speech, 0.0)
     for first, last in _runs(heard | within, most_between=round(LEAD_PAUSE_S / FRAME_S) - 1):
         if not BREATH_S[0] <= (last - first) * FRAME_S <= BREATH_S[1]:
@@ -177,7 +178,9 @@ def _breaths(channel: Samples, rate: int, levels: Floats, floor: float, speech: 
 
 def _breath(channel: Samples, rate: int, levels: Floats, spoken: float, first: int, last: int) -> Iterator[Sound]:
     level = 10.0 * np.log10(np.mean(10.0 ** (levels[first:last] / 10.0)))
-    if not NEAR_ZERO_DBFS <= level < spoken - BREATH_BELOW_SPEECH_DB or _steady(levels[first:last]):
+    if not spoken - BREATH_BELOW_SPEECH_DB[1] <= level < spoken - BREATH_BELOW_SPEECH_DB[0] or _steady(
+        levels[first:last]
+    ):
         return
     sound = channel[round(first * FRAME_S * rate) : round(last * FRAME_S * rate)]
     if float(np.mean(voiced(sound, rate))) <= BREATH_VOICED:
@@ -199,10 +202,10 @@ def _clicks(levels: Floats, floor: float, speech: Sequence[Segment]) -> Iterator
     """Short and loud, and nothing beside them."""
     alone = round(CLICK_ALONE_S / FRAME_S)
     near = _inside(len(levels), speech, CLICK_ALONE_S)
-    for first, last in _runs((levels > max(CLICK_DBFS, floor + 2 * ABOVE_FLOOR_DB)) & ~near):
+    for first, last in _runs((levels > max(CLICK_DBFS, floor + CLICK_OVER_DB)) & ~near):
         beside = np.concatenate((levels[max(0, first - alone) : first - 1], levels[last + 1 : last + alone]))
         loudest = float(levels[first:last].max())
-        if (last - first) * FRAME_S <= CLICK_S and bool((beside < loudest - 2 * ABOVE_FLOOR_DB).all()):
+        if (last - first) * FRAME_S <= CLICK_S and bool((beside < loudest - CLICK_OVER_DB).all()):
             yield Sound(SoundKind.CLICK, first * FRAME_S, last * FRAME_S)
 
 
