@@ -38,6 +38,7 @@ class RunStack:
                 probe_dir=folder.probe.absolute(),
                 seed=loaded.scenario.seed,
                 exchange=exchange,
+                transcripts=self._scenario.transcripts,
             )
         )
 

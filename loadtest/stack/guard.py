@@ -6,6 +6,7 @@
     --remove FOLDER   remove it when all is over
     --lifeline FD     see below
     --ice-tcp no      let nothing listen for WebRTC over TCP: loadtest/stack/seccomp.py
+    --words no        leave what was said out of the log: loadtest/stack/spoken.py
 
 The starter keeps the write end of the guard's standard input. When that closes (the starter ended, by SIGKILL too),
 when the guard gets SIGTERM, SIGINT or SIGHUP, or when the command ends, nothing of the command is left: SIGTERM to
@@ -40,6 +41,7 @@ from typing import NoReturn
 
 from loadtest.redact import Redactor, secrets_in
 from loadtest.stack.seccomp import refuse_ice_tcp
+from loadtest.stack.spoken import without_words
 
 __all__ = ["descendants", "main"]
 
@@ -50,12 +52,13 @@ USAGE = "usage: python -m loadtest.stack.guard [OPTION VALUE...] -- COMMAND [ARG
 LONGEST_LINE = 2**18
 TOKEN_LENGTH = 2**14
 """No secret is longer: so much of a line without an end is kept back."""
+TOO_LONG = b"guard: a line was too long to be stored without what was said in it\n"
 LAST_WORDS_S = 5.0
 
 
 def main(argv: list[str]) -> int:
     """Guard the command in argv. Returns its exit code once nothing of it, nor the folder to remove, is left."""
-    options = {"--grace": "5", "--remove": "", "--lifeline": "", "--ice-tcp": "yes"}
+    options = {"--grace": "5", "--remove": "", "--lifeline": "", "--ice-tcp": "yes", "--words": "yes"}
     while argv[:1] and argv[0] in options and len(argv) > 1:
         options[argv[0]], argv = argv[1], argv[2:]
     if argv[:1] != ["--"] or len(argv) < 2:
@@ -70,7 +73,7 @@ def main(argv: list[str]) -> int:
     def inner() -> int:
         os.close(outer_end)
         said, says = os.pipe()
-        passing_on = threading.Thread(target=_pass_on, args=(said,), daemon=True)
+        passing_on = threading.Thread(target=_pass_on, args=(said, options["--words"] != "no"), daemon=True)
 
         def begin() -> None:
             os.close(says)
@@ -149,18 +152,35 @@ def _run(body: Callable[[], int]) -> int:
         return 127
 
 
-def _pass_on(said: int) -> None:
-    """Write what comes out of the pipe to standard error, without secrets, until it is closed."""
+def _pass_on(said: int, words: bool) -> None:
+    """Write what comes out of the pipe to standard error, without secrets, until it is closed.
+
+    words: with what was said in the call. Without, a line that is too long to be looked at as a whole is left out.
+    """
     redactor = Redactor(secrets_in(os.environ))
     lost = b""
     rest = b""
+    too_long = False
+
+    def passed(data: bytes) -> bytes:
+        return redactor.data(data if words else _without_words(data))
+
     while chunk := os.read(said, 2**16):
+        if too_long:
+            _, ended, chunk = chunk.partition(b"\n")
+            too_long = not ended
         lines, newline, rest = (rest + chunk).rpartition(b"\n")
         if not newline and len(rest) > LONGEST_LINE:
+            too_long = not words
             cut = redactor.safe_cut(rest, len(rest) - TOKEN_LENGTH)
-            lines, rest = rest[:cut], rest[cut:]
-        lost = _write(lost + redactor.data(lines + newline))
-    _write(lost + redactor.data(rest))
+            lines, rest = (TOO_LONG, b"") if too_long else (rest[:cut], rest[cut:])
+        lost = _write(lost + passed(lines + newline))
+    _write(lost + passed(rest))
+
+
+def _without_words(data: bytes) -> bytes:
+    lines = data.decode(errors="surrogateescape").split("\n")
+    return "\n".join(map(without_words, lines)).encode(errors="surrogateescape")
 
 
 def _write(data: bytes) -> bytes:

@@ -27,12 +27,14 @@ def guarded(
     remove: Path | None = None,
     lifeline: int | None = None,
     ice_tcp: bool = True,
+    words: bool = True,
 ) -> tuple[str, ...]:
     """The command under the guard. What the options mean: loadtest/stack/guard.py."""
     options = ["--grace", str(grace_s)]
     options += ["--remove", str(remove)] if remove is not None else []
     options += ["--lifeline", str(lifeline)] if lifeline is not None else []
     options += [] if ice_tcp else ["--ice-tcp", "no"]
+    options += [] if words else ["--words", "no"]
     return (sys.executable, "-m", "loadtest.stack.guard", *options, "--", *command)
 
 
@@ -60,16 +62,17 @@ class Service:
         grace_s: float = 5.0,
         remove: Path | None = None,
         ice_tcp: bool = True,
+        words: bool = True,
     ) -> Service:
         """Start `command` under the guard, with exactly the environment `env`.
 
         grace_s: seconds between the request to stop (SIGTERM) and SIGKILL. The log is appended to. remove: a folder
         that the guard removes when all is over, so that it goes even if this process is killed. ice_tcp: whether it
-        may listen for WebRTC over TCP, as it would on all interfaces.
+        may listen for WebRTC over TCP, as it would on all interfaces. words: whether what was said in calls is logged.
         """
         with log_path.open("ab") as log:
             guard = await asyncio.create_subprocess_exec(
-                *guarded(command, grace_s=grace_s, remove=remove, ice_tcp=ice_tcp),
+                *guarded(command, grace_s=grace_s, remove=remove, ice_tcp=ice_tcp, words=words),
                 env=dict(env),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,

@@ -36,7 +36,7 @@ class ServicesSpec:
     arms: those whose agent or endpoint is started here. livekit: the LiveKit server to use; None to start one.
     logs_dir, truth_dir, probe_dir: absolute folders of the run, for the services' logs, the simulator's ground truth
     and the probe's local files; made if missing. seed: of the simulator's draws. exchange: puts calls through for
-    agents that dial; None if none does.
+    agents that dial; None if none does. transcripts: whether agents' logs may hold what was said.
     """
 
     arms: tuple[ArmSpec, ...]
@@ -46,6 +46,7 @@ class ServicesSpec:
     probe_dir: Path
     seed: int
     exchange: Exchange | None = None
+    transcripts: bool = False
 
 
 class Services:
@@ -116,7 +117,14 @@ class Services:
                 base_url=self.base_url,
             )
             self._services.append(
-                await start_worker(worker, server=self._server, env=env, logs_dir=spec.logs_dir, remove=private)
+                await start_worker(
+                    worker,
+                    server=self._server,
+                    env=env,
+                    logs_dir=spec.logs_dir,
+                    remove=private,
+                    words=spec.transcripts,
+                )
             )
 
         await _all([simulator, *map(start_agent, workers)])

@@ -151,12 +151,18 @@ def agent_environment(
 
 
 async def start_worker(
-    worker: Worker, *, server: LiveKitServer | None, env: Mapping[str, str], logs_dir: Path, remove: Path
+    worker: Worker,
+    *,
+    server: LiveKitServer | None,
+    env: Mapping[str, str],
+    logs_dir: Path,
+    remove: Path,
+    words: bool,
 ) -> Service:
     """Start a worker and return when it has registered. Raises StackError, with the end of its log, when it doesn't.
 
     server: whose log tells of the registration; None for one whose log is elsewhere, so that the worker's own counts.
-    remove: the stack's private folder, which is to go with the worker.
+    remove: the stack's private folder, which is to go with the worker. words: whether what was said is logged.
     """
     service = await Service.start(
         worker.title,
@@ -165,6 +171,7 @@ async def start_worker(
         log_path=logs_dir / worker.log_name,
         grace_s=GRACE_S,
         remove=remove,
+        words=words,
         ice_tcp=any(arm.command is not None for arm in worker.arms),  # others' agents are left as they are
     )
     try:
