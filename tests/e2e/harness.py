@@ -34,8 +34,14 @@ AUDIO = REPOSITORY / "scenarios" / "audio"
 AGENTS = Path(__file__).parent / "agents"
 TAG = "LOADTEST_E2E_RUN"
 """In the environment of a run, by which its processes are known."""
+LIMIT_S = 300.0
+"""For what comes in a minute, on a machine that is busy with other things."""
 # Whether the machine is busy is no subject of these tests, unless one says so.
-INDULGENT = {"cpu_share": 1.0, "cpu_stall": 1.0, "loop_lag_ms": 60_000, "frame_gap_ms": 60_000, "dial_late_ms": 60_000}
+INDULGENT = {
+    **{"cpu_share": 1.0, "cpu_stall": 1.0, "packet_loss": 1.0, "disputed_share": 1.0, "share_difference": 1.0},
+    **dict.fromkeys(("loop_lag_ms", "frame_gap_ms", "anchor_ms", "concealed_ms", "agent_join_ms"), 60_000.0),
+    "dial_late_ms": 60_000.0,
+}
 
 
 def line(name: str) -> dict[str, str]:
@@ -175,6 +181,7 @@ class LiveRun:
         self._results = self._where / "results"
         self._tag = uuid.uuid4().hex
         self._seen: set[psutil.Process] = set()
+        self._read: dict[Path, tuple[int, Sequence[Event]]] = {}
         command = [*LOADTEST, "run", str(scenario), "--results", str(self._results), *arguments]
         control = partial(_control, output) if output is not None and os.isatty(output) else None
         with self._log("stdout").open("wb") as out, self._log("stderr").open("wb") as err:
@@ -237,33 +244,41 @@ class LiveRun:
         assert matching, f"no process of the run with {words}: {[p.cmdline() for p in self.processes()]}"
         return min(matching, key=lambda process: process.create_time())
 
-    def wait_for(self, look: Callable[[], T | None], what: str, *, limit_s: float = 150) -> T:
+    def wait_for(self, look: Callable[[], T | None], what: str, *, limit_s: float = LIMIT_S) -> T:
         """The first result of `look` that is not None. Fails when the tester ends before."""
         deadline = time.monotonic() + limit_s
         while True:
+            ended = self.process.poll() is not None  # before the look: what it did last is to be seen
             if (found := look()) is not None:
                 return found
-            assert self.process.poll() is None, f"the tester ended before {what}\n{self.said()}"
+            assert not ended, f"the tester ended before {what}\n{self.said()}"
             assert time.monotonic() < deadline, f"never saw {what}\n{self.said()}"
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def call_with(self, enough: Callable[[Sequence[Event]], bool]) -> str | None:
-        """The id of the first call whose events so far are enough, if there is one yet."""
+        """The id of the latest call whose events so far are enough, if there is one yet: the longest is left of it."""
         if self.folder is None:
             return None
-        for events in sorted(self.folder.path.glob("calls/*/events.jsonl")):
-            if enough(read_events(events).events):
-                return events.parent.name
+        for path in sorted(self.folder.path.glob("calls/*/events.jsonl"), reverse=True):
+            if enough(self._events(path)):
+                return path.parent.name
         return None
 
+    def _events(self, path: Path) -> Sequence[Event]:
+        # Who looks all the time must not take the processor from those it looks at.
+        size = path.stat().st_size
+        if self._read.get(path, (0,))[0] != size:
+            self._read[path] = (size, read_events(path).events)
+        return self._read[path][1] if size else ()
+
     def wait_for_call(self, enough: Callable[[Sequence[Event]], bool], what: str) -> str:
-        """The id of the first call whose events so far are enough."""
+        """The id of the latest call whose events so far are enough."""
         return self.wait_for(lambda: self.call_with(enough), what)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def finish(self, *, limit_s: float = 150, linger_s: float = 0.0) -> Results:
+    def finish(self, *, limit_s: float = LIMIT_S, linger_s: float = 0.0) -> Results:
         """Wait for the tester to end; `linger_s`: for how long what it started may outlive it."""
         try:
             code = self.process.wait(limit_s)
@@ -304,7 +319,7 @@ def loadtest(*arguments: str, env: Mapping[str, str] | None = None) -> subproces
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -9,15 +9,19 @@ import os
 import pty
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -46,13 +50,36 @@ def in_conversation(events: Iterable[Event]) -> bool:
     return happened(LineEnded, turn=0)(events) and not happened(HangUp)(events)
 
 
+class Reader(threading.Thread):
+    """Reads what a run prints, which stands still while nobody does; until its end, or until it is left alone."""
+
+    def __init__(self, output: int) -> None:
+        super().__init__(daemon=True)
+        self.printed = b""
+        self._output = output
+        self._left = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._left.is_set():
+            if select.select([self._output], [], [], 0.1)[0]:
+                if not (data := os.read(self._output, 65536)):
+                    break
+                self.printed += data
+        os.close(self._output)
+
+    def leave(self) -> None:
+        self._left.set()
+        self.join()
+
+
 @dataclass
 class Day:
     """One run, what was done to it, and what was seen of it meanwhile."""
 
     live: LiveRun
-    output: int | None
-    """What it prints, if not into files."""
+    reader: Reader | None
+    """Of what it prints, if not into files."""
     secrets: set[bytes] = field(default_factory=set)
     listening: set[tuple[str, str]] = field(default_factory=set)
     """Command line and address of everything that accepts connections."""
@@ -83,7 +110,8 @@ class Day:
         return call_id
 
     def look(self) -> None:
-        """Note the secrets in use, and the sockets of all processes of the run."""
+        """Note the secrets in use, and the sockets of all processes of the run, while somebody talks."""
+        self.live.wait_for_call(in_conversation, "a conversation")
         for process in self.live.processes():
             try:
                 environ, command = process.environ(), " ".join(process.cmdline())
@@ -99,28 +127,37 @@ class Day:
                 continue
 
 
-def delete_room(day: Day, call_id: str) -> None:
-    """As somebody with the server's keys does."""
+def delete_room(day: Day) -> None:
+    """The room of a conversation; as somebody with the server's keys does."""
     environ = day.live.process_of("loadtest.run.callee_process").environ()
+    while not deleted(day, day.conversation(), environ):
+        day.struck.pop()
+
+
+def deleted(day: Day, call_id: str, environ: Mapping[str, str]) -> bool:
+    """Whether the call's room was there to delete: on a busy machine it may have ended meanwhile."""
     assert day.live.folder is not None
     events = Results(day.live.folder, 0, "", "", ()).events(call_id)
     (room,) = (event.room for event in events if isinstance(event, CallStarted))
 
-    async def delete() -> None:
+    async def delete() -> bool:
         keys = environ["LIVEKIT_API_KEY"], environ["LIVEKIT_API_SECRET"]
         async with api.LiveKitAPI(environ["LIVEKIT_URL"], *keys) as client:
-            await client.room.delete_room(api.DeleteRoomRequest(room=room))
+            try:
+                await client.room.delete_room(api.DeleteRoomRequest(room=room))
+            except api.TwirpError as error:
+                if error.code != api.TwirpErrorCode.NOT_FOUND:
+                    raise
+                return False
+            return True
 
-    asyncio.run(delete())
+    return asyncio.run(delete())
 
 
 def betrayed(day: Day) -> None:
     """By an agent that prints all that it knows. A room is deleted under a call; everything stands still in another."""
-    call_id = day.conversation()
     day.look()
-    delete_room(day, call_id)
-    assert day.live.folder is not None
-    day.measured = loadtest("measure", str(day.live.folder.path)).stderr
+    delete_room(day)
     day.conversation()
     processes = day.live.processes()
     for process in processes:
@@ -134,8 +171,8 @@ def betrayed(day: Day) -> None:
 
 def full(day: Day) -> None:
     """When one call has been recorded, and during another, no process of the run can add a byte to any file."""
-    first = day.conversation()
     day.look()
+    first = day.conversation()
 
     def is_over(events: Iterable[Event]) -> bool:
         return any(isinstance(e, CallStarted) and e.call_id == first for e in events) and happened(Ended)(events)
@@ -148,8 +185,8 @@ def full(day: Day) -> None:
 
 def terminated(day: Day) -> None:
     """By a job scheduler, which doesn't wait until everything is over."""
-    day.conversation()
     day.look()
+    day.conversation()
     day.live.signal(signal.SIGTERM)
     assert day.live.folder is not None
     run_json = day.live.folder.run_json
@@ -158,12 +195,13 @@ def terminated(day: Day) -> None:
 
 
 def left_alone(day: Day) -> None:
-    """Its terminal is closed."""
-    day.conversation()
+    """Its terminal is closed, after somebody wanted to measure it."""
     day.look()
-    assert day.output is not None
-    os.close(day.output)
-    day.output = None
+    assert day.live.folder is not None
+    day.measured = loadtest("measure", str(day.live.folder.path)).stderr
+    day.conversation()
+    assert day.reader is not None
+    day.reader.leave()
 
 
 class OwnServer:
@@ -208,8 +246,8 @@ SERVER = OwnServer()
 
 def restarted(day: Day) -> None:
     """Their LiveKit server goes during a call, and comes back when another could not be dialled."""
-    day.conversation()
     day.look()
+    day.conversation()
     SERVER.stop()
     failed = day.live.wait_for_call(happened(Ended, outcome=Outcome.DIAL_ERROR), "a call that could not be dialled")
     day.struck.append(failed)
@@ -217,53 +255,74 @@ def restarted(day: Day) -> None:
 
 
 DAYS: dict[str, Callable[[Day], None]] = {
+    "left alone": left_alone,
+    "restarted": restarted,
     "betrayed": betrayed,
     "full": full,
     "terminated": terminated,
-    "left alone": left_alone,
-    "restarted": restarted,
 }
-SCENARIOS: dict[str, dict[str, Any]] = {
-    "betrayed": {"only": moody("betrays")},
-    "full": {"only": REFERENCE},
+ARMS: dict[str, dict[str, Any]] = {
+    "left alone": moody("talks"),
+    "betrayed": moody("betrays"),
+    "restarted": moody("talks"),
+    "full": REFERENCE,
     # Also a run whose agent has the wrong key: its endpoint refuses it.
-    "terminated": {"only": {**PLAIN, "env": {"GOOGLE_API_KEY": WRONG_KEY}}},
-    "left alone": {"only": moody("talks")},
-    "restarted": {"only": moody("talks")},
+    "terminated": {**PLAIN, "env": {"GOOGLE_API_KEY": WRONG_KEY}},
 }
+# A run that is ended by what is done to it has calls for as long as that takes. The others go on to their end: they
+# have enough for both strikes, and for a server that is slow to come back.
+CALLS = {"betrayed": 6, "restarted": 8}
+NEVER_OVER = 60
 Days = dict[str, Day]
+
+
+def begin(what: str, folder: Path, stack: ExitStack) -> Day:
+    """Start the run of a day."""
+    file = scenario(
+        folder,
+        {"only": ARMS[what]},
+        lines=LINES,
+        blocks=CALLS.get(what, NEVER_OVER),
+        stack="external" if what == "restarted" else "embedded",
+        arrivals=[{"rate_per_minute": 10}],
+        # Where the machine is slow, ever more calls would make it slower; those beyond are dropped.
+        cap=10 if what in CALLS else 4,
+        # A greeting that comes late is waited for; where none can come, the callee begins.
+        callee={"greeting_limit_s": 1.0 if what == "terminated" else 30.0},
+    )
+    environ = {"CRM_TOKEN": OF_THE_USER, **(SERVER.environ() if what == "restarted" else {})}
+    ours, its = pty.openpty() if what == "left alone" else os.pipe() if what == "full" else (None, None)
+    live = stack.enter_context(LiveRun(file, env=environ, output=its))
+    if its is not None:
+        os.close(its)
+    return Day(live, None if ours is None else Reader(ours))
+
+
+def spend(what: str, day: Day) -> None:
+    """Do to the run what is done on that day, and wait for its end."""
+    DAYS[what](day)
+    day.run = day.live.finish(linger_s=60.0 if what == "terminated" else 0.0)
+    if day.reader is not None:
+        day.reader.join()
+        day.printed = day.reader.printed.decode()
 
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
-    """Nothing here depends on how quick the machine is, so all days are one."""
+    """Nothing here depends on how quick the machine is, so the days overlap. But a stack takes two cores to start, and
+    calls need some of them: a run begins when the one before it dials.
+    """
     found: Days = {}
     with ExitStack() as stack, ThreadPoolExecutor(len(DAYS)) as pool:
         stack.callback(SERVER.stop)
         SERVER.start()
-        for what, arms in SCENARIOS.items():
-            file = scenario(
-                tmp_path_factory.mktemp(what.replace(" ", "-")),
-                arms,
-                lines=LINES,
-                blocks=8 if what == "restarted" else 6,
-                stack="external" if what == "restarted" else "embedded",
-                arrivals=[{"rate_per_minute": 10}],
-                callee={"greeting_limit_s": 3.0},
-            )
-            environ = {"CRM_TOKEN": OF_THE_USER, **(SERVER.environ() if what == "restarted" else {})}
-            ours, its = pty.openpty() if what == "left alone" else os.pipe() if what == "full" else (None, None)
-            live = stack.enter_context(LiveRun(file, env=environ, output=its))
-            if its is not None:
-                os.close(its)
-            found[what] = Day(live, ours)
-        for _ in pool.map(lambda what: DAYS[what](found[what]), found):
-            pass
-        for what, day in found.items():
-            day.run = day.live.finish(linger_s=30.0 if what == "terminated" else 0.0)
-            if day.output is not None:
-                with os.fdopen(day.output) as printed:
-                    day.printed = printed.read()
+        spent = []
+        for what in DAYS:
+            found[what] = begin(what, tmp_path_factory.mktemp(what.replace(" ", "-")), stack)
+            found[what].live.wait_for_call(happened(CallStarted), "its first call")
+            spent.append(pool.submit(spend, what, found[what]))
+        for day in spent:
+            day.result()
     return found
 
 
@@ -334,22 +393,28 @@ def test_a_room_that_somebody_deletes_ends_its_call_and_no_other(days: Days) -> 
 
 
 def test_a_run_in_progress_is_not_measured_by_others(days: Days) -> None:
-    assert "in use: its run is in progress" in days["betrayed"].measured
+    assert "in use: its run is in progress" in days["left alone"].measured
 
 
 def test_turns_over_which_everything_stood_still_are_invalid_and_no_others_for_that(days: Days) -> None:
     day = days["betrayed"]
     run, call_id = day.results, day.struck[1]
     origin = run.run_json()["origin_monotonic_s"]
-    (sample,) = [row for row in run.table("health") if row["suspended_s"] is not None]
-    assert sample["process"] == "machine"
-    assert sample["suspended_s"] == pytest.approx(day.continued_s - day.stopped_s, abs=1.5)
+    stopped_s, continued_s = day.stopped_s - origin, day.continued_s - origin
+    samples = sorted(
+        ((row["t_s"], row["suspended_s"]) for row in run.table("health") if row["process"] == "machine"),
+        key=lambda sample: sample[0],
+    )
+    assert not any(row["suspended_s"] for row in run.table("health") if row["process"] != "machine")
+    # On a machine that is very busy the tester may stand still at other times, too.
+    still = {(before, t): s for (before, _), (t, s) in pairwise(samples) if s is not None}
+    ((since_s, until_s),) = [(a, b) for a, b in still if a <= stopped_s and b >= continued_s]
+    assert continued_s - stopped_s - 1 <= still[since_s, until_s] <= until_s - since_s
     suspended = {row["call_id"] for row in run.table("turns") if "suspended" in (row["invalid_reason"] or "")}
     assert call_id in suspended
     for other in suspended:
         call = run.calls()[other]
-        assert call["answered_s"] <= day.continued_s - origin
-        assert call["ended_s"] >= day.stopped_s - origin - 1
+        assert any(call["answered_s"] <= until_s and call["ended_s"] >= since_s for since_s, until_s in still)
     assert any("had slept, or the run's processes been stopped" in warning for warning in run.summary()["warnings"])
     assert run.exit_code == ExitCode.INVALID
 
@@ -357,8 +422,8 @@ def test_turns_over_which_everything_stood_still_are_invalid_and_no_others_for_t
 def test_runs_on_the_same_machine_name_each_other(days: Days) -> None:
     ids = {what: day.results.folder.run_id for what, day in days.items()}
     warned = " ".join(days["betrayed"].results.run_json()["warnings"])
-    assert all(f"Another run, {ids[what]}, was in progress" in warned for what in ("full", "left alone"))
-    assert f"Another run, {ids['betrayed']}," in " ".join(days["left alone"].results.summary()["warnings"])
+    assert all(f"Another run, {ids[what]}, was in progress" in warned for what in ("restarted", "full"))
+    assert f"Another run, {ids['betrayed']}," in " ".join(days["restarted"].results.summary()["warnings"])
 
 
 def test_a_full_disk_ends_the_run_with_one_error_and_what_was_recorded_can_be_measured(days: Days) -> None:

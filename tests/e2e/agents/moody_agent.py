@@ -71,7 +71,8 @@ async def entrypoint(ctx: JobContext) -> None:
     while True:
         await source.capture_frame(speech())
         await source.wait_for_playout()
-        await asyncio.sleep(1.5)
+        # For the callee's line; it takes the floor after a second in which it could listen undisturbed.
+        await asyncio.sleep(1.5 if mood == "leaves" else 2.5)
         if mood == "betrays" and next(said) == 2:
             raise RuntimeError(f"nobody can work like this: {dict(os.environ)}")
         if mood == "leaves":
