@@ -46,8 +46,8 @@ def gap_cause(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_la
 
 
 def cut_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close | None:
-    """The close that cut the reply of an answered turn: it came when audio was still arriving."""
-    if turn.reply is None:
+    """The close that cut the reply of an answered turn, by coming while audio still arrived; None if the callee did."""
+    if turn.reply is None or turn.cut_by_callee:
         return None
     for close in ended:
         for generation in record.probe.generations:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from loadtest.measure.backchannels import SOONEST_REPLY_S
+from loadtest.measure.barge_ins import interruptions
 from loadtest.measure.call_record import CalleeLine, CallRecord
 from loadtest.measure.speech import Span, first_onset
 from loadtest.measure.turns import Turn
@@ -63,12 +64,15 @@ def _dead_air(record: CallRecord, taken: Sequence[Turn], limit_ms: float) -> Ite
 
 
 def _holes(record: CallRecord, taken: Sequence[Turn], limit_ms: float, finished_after_s: float) -> Iterator[Gap]:
+    interrupted = interruptions(record, finished_after_s)
     for before, after in pairwise(record.speech):
         silence_ms = (after.start_s - before.end_s) * 1000
         if silence_ms <= limit_ms or after.start_s > record.heard_until_s:
             continue
         if any(before.end_s < line.speech_end_s <= after.start_s for line in record.lines):
             continue  # a line was said to its end in between: what follows is the reply to it
+        if any(one.line.speech_start_s <= before.end_s <= one.cut.end_s for one in interrupted):
+            continue  # the callee had it stop
         if silence_ms >= finished_after_s * 1000 and _callee_waited(record, after.start_s, finished_after_s):
             continue  # the floor was the callee's, who left it on purpose: what follows is nobody's reply
         over = next((ln for ln in record.lines if ln.speech_start_s <= after.start_s < ln.speech_end_s), None)

@@ -40,7 +40,11 @@ def labels(taken: Sequence[Turn], record: CallRecord, found: Sequence[Gap]) -> t
     own = [set(_of_turn(turn, record, found)) for turn in taken]
     for i, turn in enumerate(taken):
         if turn.line.kind is TurnKind.SCRIPT:
-            again = (own[j] for j, other in enumerate(taken) if other.line.answers_turn == turn.line.turn)
+            again = (
+                own[j]
+                for j, other in enumerate(taken)
+                if other.line.kind is TurnKind.REPROMPT and other.line.answers_turn == turn.line.turn
+            )
             own[i] = own[i].union(*again)
     return tuple(tuple(sorted(names)) for names in own)
 
@@ -77,9 +81,7 @@ def _of_turn(turn: Turn, record: CallRecord, found: Sequence[Gap]) -> Iterator[L
         yield Label.NEAR_ZERO
     if any(gap.turn is turn and gap.kind == "mid_reply" for gap in found):
         yield Label.HOLE
-    if turn.reply is not None and any(
-        ln.kind is TurnKind.BARGE_IN and turn.reply.holds(ln.speech_start_s) for ln in record.lines
-    ):
+    if turn.cut_by_callee:
         yield Label.CUT_BY_CALLEE
     yield from _said_twice(turn, record, zero_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Span", "first_onset", "utterances"]
@@ -23,11 +23,14 @@ class Span:
         return self.start_s <= t_s < self.end_s
 
 
-def utterances(speech: Iterable[Span], finished_after_s: float) -> tuple[Span, ...]:
-    """Speech with the pauses that do not give up the floor (shorter than `finished_after_s`) closed."""
+def utterances(speech: Iterable[Span], finished_after_s: float, cuts_s: Collection[float] = ()) -> tuple[Span, ...]:
+    """Speech with the pauses that do not give up the floor (shorter than `finished_after_s`) closed.
+
+    cuts_s: ends of speech after which everything is another utterance.
+    """
     joined: list[Span] = []
     for span in speech:
-        if joined and span.start_s - joined[-1].end_s < finished_after_s:
+        if joined and span.start_s - joined[-1].end_s < finished_after_s and joined[-1].end_s not in cuts_s:
             joined[-1] = Span(joined[-1].start_s, span.end_s)
         else:
             joined.append(span)

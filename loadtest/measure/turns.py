@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from loadtest.measure.barge_ins import Interruption, interruptions
 from loadtest.measure.call_record import CalleeLine, CallRecord
 from loadtest.measure.speech import Span, utterances
 from loadtest.record.events import TurnKind
@@ -41,6 +42,10 @@ class Turn:
     """From the line's start to the next turn's, re-prompts of a script turn included, or to the end of the call."""
     open: bool
     """Nothing of the callee followed it."""
+    stop_ms: float | None = None
+    """Barge-ins: from the onset of its speech to the end of the agent's speech in progress; None if there was none."""
+    cut_by_callee: bool = False
+    """The reply ended when the callee barged in."""
 
     @property
     def latency_ms(self) -> float | None:
@@ -53,19 +58,34 @@ def turns(record: CallRecord, scenario: Scenario) -> tuple[Turn, ...]:
     A reply is the first speech of the agent to begin after the line's speech has ended and before the next line; a
     re-prompt only closes that window when it has ended itself. A reply later than reply_limit_s is none.
     """
-    heard = utterances(record.speech, scenario.callee.agent_finished_after_s)
+    finished_after_s = scenario.callee.agent_finished_after_s
+    interrupted = interruptions(record, finished_after_s)
+    heard = utterances(record.speech, finished_after_s, {one.cut.end_s for one in interrupted})
     return tuple(
-        _turn(record, heard, i, scenario.reply_limit_s) for i, line in enumerate(record.lines) if line.turn is not None
+        _turn(record, heard, interrupted, i, scenario.reply_limit_s)
+        for i, line in enumerate(record.lines)
+        if line.turn is not None
     )
 
 
-def _turn(record: CallRecord, heard: Sequence[Span], index: int, reply_limit_s: float) -> Turn:
+def _turn(
+    record: CallRecord,
+    heard: Sequence[Span],
+    interrupted: Sequence[Interruption],
+    index: int,
+    reply_limit_s: float,
+) -> Turn:
     line, following = record.lines[index], record.lines[index + 1 :]
     scripted = line.kind is TurnKind.SCRIPT
     later = [n for n in following if not (scripted and n.kind is TurnKind.REPROMPT)]
     end_s = later[0].start_s if later else max(record.last_s, line.start_s)
     reprompts = len(following[: following.index(later[0])] if later else following) if scripted else None
 
+    own = next((one for one in interrupted if one.line is line), None)
+    if line.kind is TurnKind.BARGE_IN:
+        # What the agent was saying when it was interrupted is no reply, and has talked over nobody.
+        begun_s = line.speech_start_s if own is None else own.cut.end_s
+        heard = [speech for speech in heard if speech.start_s >= begun_s]
     outcome, reply, lost, censored = _heard_after(record, heard, line, following[:1], reply_limit_s)
     return Turn(
         line=line,
@@ -76,6 +96,8 @@ def _turn(record: CallRecord, heard: Sequence[Span], index: int, reply_limit_s: 
         reprompts=reprompts,
         span=Span(line.start_s, end_s),
         open=not later,
+        stop_ms=None if own is None else own.stop_ms,
+        cut_by_callee=any(one.stopped and reply is not None and reply.end_s == one.cut.end_s for one in interrupted),
     )
 
 
