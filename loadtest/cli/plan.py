@@ -53,6 +53,7 @@ def plan(scenario: Path, overrides: tuple[str, ...], live: bool, as_json: bool) 
     from loadtest.plan.cap import resolve_cap
     from loadtest.plan.cost import check_limits, expected_use
     from loadtest.plan.outlook import outlook
+    from loadtest.record.capacity import capacity_warnings
     from loadtest.record.run_json import host
     from loadtest.scenario.hosts import host_problems
     from loadtest.scenario.load import load_scenario
@@ -65,13 +66,17 @@ def plan(scenario: Path, overrides: tuple[str, ...], live: bool, as_json: bool) 
     calls = build_plan(loaded)
     expected = outlook(loaded, calls, resolve_cap(loaded.scenario, host()["cores"]))
     use = expected_use(loaded, calls, expected)
+    warnings = capacity_warnings(loaded.scenario, expected.cap, expected.peak)
     if as_json:
-        click.echo(json.dumps(_plain(loaded, calls, expected, use, plan_hash(calls)), indent=2, ensure_ascii=False))
+        plain = _plain(loaded, calls, expected, use, plan_hash(calls)) | {"warnings": list(warnings)}
+        click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
     else:
         _show_calls(calls)
         click.echo(_totals(loaded, expected, plan_hash(calls)))
         if use:
             click.echo(_uses(loaded, use))
+        for warning in warnings:
+            click.echo(f"\nWarning: {warning}")
     check_limits(loaded, use)
     return ExitCode.OK
 

@@ -51,6 +51,8 @@ def validate(scenarios: tuple[Path, ...], overrides: tuple[str, ...], live: bool
     for finding in findings:
         if finding["ok"]:
             click.echo(f"{finding['file']}: ok ({finding['summary']})")
+            for warning in finding["warnings"]:
+                click.echo(f"{finding['file']}: warning: {warning}", err=True)
         for problem in finding["problems"]:
             click.echo(f"{problem['where']}: {problem['message']}\n  {problem['remedy']}", err=True)
     return ExitCode.OK if fine else ExitCode.USAGE
@@ -60,6 +62,7 @@ def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, A
     from loadtest.plan.build import build_plan
     from loadtest.plan.cap import resolve_cap
     from loadtest.plan.cost import check_limits, planned_use
+    from loadtest.record.capacity import capacity_warnings
     from loadtest.record.run_json import host
     from loadtest.scenario.hosts import host_problems
     from loadtest.scenario.load import load_scenario
@@ -72,7 +75,8 @@ def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, A
         if problems:
             raise ScenarioProblems(problems, scenario=str(path))
         calls = build_plan(loaded)
-        check_limits(loaded, planned_use(loaded, calls, resolve_cap(loaded.scenario, host()["cores"])))
+        cap = resolve_cap(loaded.scenario, host()["cores"])
+        check_limits(loaded, planned_use(loaded, calls, cap))
     except ScenarioProblems as error:
         finding["problems"] = [_plain(problem) for problem in error.problems]
         return finding
@@ -81,6 +85,7 @@ def _check(path: Path, overrides: tuple[str, ...], *, live: bool) -> dict[str, A
     return finding | {
         "ok": True,
         "summary": f"{len(calls)} calls, {len(loaded.script.lines)} script lines, arms {arms}{shipped}",
+        "warnings": list(capacity_warnings(loaded.scenario, cap, None)),
         "shipped": list(loaded.shipped),
         "hashes": dict(loaded.hashes),
     }

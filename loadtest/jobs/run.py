@@ -20,6 +20,7 @@ from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
 from loadtest.plan.cost import billed_arms, check_limits, planned_use, use_text
+from loadtest.record.capacity import capacity_warnings
 from loadtest.record.endpoints import endpoint_label, run_kind
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
@@ -80,7 +81,8 @@ def run_and_measure(
 def _run_in(
     folder: RunFolder, info: RunInfo, loaded: LoadedScenario, plan: tuple[PlannedCall, ...], console: Console, lock: int
 ) -> Finished:
-    console.print(f"Results: {folder.path}", markup=False, highlight=False, soft_wrap=True)
+    for text in (f"Results: {folder.path}", *(f"Warning: {warning}" for warning in info.warnings)):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     failure: LoadtestError | None = None
     try:
         info = asyncio.run(_run(loaded, plan, folder, info, console, lock))
@@ -159,6 +161,7 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
     scenario = loaded.scenario
     started = utc_now()
     folder = _make_folder(results, f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}")
+    cap = resolve_cap(scenario, host()["cores"])
     info = RunInfo(
         run_id=folder.run_id,
         scenario=scenario.name,
@@ -167,14 +170,14 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
         stack=scenario.stack,
         seed=scenario.seed,
         started_utc=started.isoformat(timespec="seconds"),
-        cap=resolve_cap(scenario, host()["cores"]),
+        cap=cap,
         planned_calls=len(plan),
         hashes={**loaded.hashes, "plan": plan_hash(plan)},
         versions=versions(),
         host=host(),
         arms={name: _fingerprint(arm) for name, arm in scenario.arms.items()},
         overrides=loaded.overrides,
-        warnings=_on_the_way(loaded, os.environ),
+        warnings=(*_on_the_way(loaded, os.environ), *capacity_warnings(scenario, cap, None)),
     )
     info.write(folder)
     write_atomically(folder.scenario, loaded.resolved_yaml.encode())
