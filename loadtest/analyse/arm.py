@@ -12,6 +12,7 @@ import polars as pl
 from loadtest.analyse.closes import CloseCounts, count_closes, exposure
 from loadtest.analyse.gaps import Losses, count_losses
 from loadtest.analyse.inputs import RunData, block_numbers
+from loadtest.analyse.labels import label_shares
 from loadtest.analyse.packets import AudioPath, count_packets
 from loadtest.analyse.quantiles import Quantile, estimate_quantile
 from loadtest.analyse.rates import Rate, RateRatio, estimate_rate, estimate_ratio
@@ -51,6 +52,8 @@ class ArmFigures:
     """The agent spoke while the callee did; it counts as not answered in time."""
     disputed: Share
     """The second detector disagreed about the turn, among turns that it looked at."""
+    labels: Mapping[str, Share]
+    """By label: turns in which it was heard, see `loadtest.measure.labels`."""
     reply_latency: Mapping[str, Quantile]
     """By p50, p95, p99; a turn without a measured reply counts as reply_limit_s."""
     greeting: Greeting
@@ -87,6 +90,7 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         answered=estimate_share(_flags(_answered(valid)), blocks),
         talked_over=estimate_share(_flags(valid["outcome"] == "talked_over"), blocks),
         disputed=estimate_share(_flags(seen["disputed"]), block_numbers(seen)),
+        labels=label_shares(valid, blocks),
         reply_latency=_latencies(reply_latencies_ms(valid, data.limit_ms), blocks, QUANTILES, data.limit_ms, data.seed),
         greeting=_greeting(calls, data),
         closes=count_closes(closes, connections),

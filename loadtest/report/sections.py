@@ -6,6 +6,7 @@ from loadtest.errors import ExitCode
 from loadtest.report import words
 from loadtest.report.cost_section import cost_section
 from loadtest.report.endpoint_sections import calls_section, closes_section, latency_section, losses_section
+from loadtest.report.label_section import labels_section
 from loadtest.report.rows import BAD, Row, Section, outside_text
 from loadtest.report.tester_sections import tester_section, thresholds_section
 from loadtest.report.view import ArmSummary, Summary, exit_code
@@ -40,6 +41,9 @@ def sections(summary: Summary) -> tuple[Section, ...]:
         losses_section(summary),
         tester_section(summary),
     ]
+    heard = labels_section(summary)
+    if heard is not None:
+        found.insert(-1, heard)
     if summary.usage:
         found.append(cost_section(summary))
     if summary.thresholds:

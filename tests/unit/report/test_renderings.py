@@ -70,6 +70,17 @@ def test_a_quantile_from_too_few_turns_says_what_it_needs(tmp_path: Path) -> Non
     assert "[" not in row(text, "reply p50")
 
 
+def test_what_else_was_heard_is_told_by_arm_and_only_where_something_was(tmp_path: Path) -> None:
+    assert "what else was heard" not in printed(ordinary_run(), tmp_path / "plain")
+    run = ordinary_run()
+    run.tables["turns"][0]["labels"] = "click; repeated"  # of preview
+    text = printed(run, tmp_path / "labelled")
+    assert re.search(r"repeated\s+1: 1\.0 per 100 \[0\.0, \d\.\d\]\s+0: 0\.0 per 100 \[0\.0, \d\.\d\]", text)
+    assert text.index("click") < text.index("repeated") < text.index("valid turns")
+    assert "breath" not in text
+    assert "| repeated | 1: 1.0 per 100" in markdown(run, tmp_path / "markdown")
+
+
 def test_quantiles_stand_with_n_and_interval(tmp_path: Path) -> None:
     assert re.search(r"reply p50\s+\d+ ms \[\d+ ms, \d+ ms\], n 96\s", printed(ordinary_run(), tmp_path))
 
