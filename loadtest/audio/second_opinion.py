@@ -74,6 +74,10 @@ class Opinion:
     """Where that begins, in seconds from the channel's first sample, to about 30 ms; None without speech. What began
     more than 0.3 s before the candidate is given as that."""
 
+    def moved(self, by_s: float) -> Opinion:
+        """The same on another timeline."""
+        return Opinion(self.speech, None if self.onset_s is None else self.onset_s + by_s)
+
 
 def second_opinions(samples: Samples, rate: int, candidates: Iterable[Segment]) -> tuple[Opinion, ...]:
     """One opinion for each candidate in a channel (int16, 16 kHz). Raises AnalysisError if the model is damaged."""

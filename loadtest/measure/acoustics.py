@@ -13,16 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from loadtest.audio.edges import Segment
 from loadtest.audio.repeats import Repeat, repeats
+from loadtest.audio.second_opinion import Opinion, second_opinions
 from loadtest.audio.sounds import Sound, listen
 from loadtest.audio.wav import Recording
 from loadtest.errors import RecordError
+from loadtest.record.tables import ANALYSIS_VERSION
 from loadtest.record.writer import write_atomically
 
-__all__ = ["ANALYSIS_VERSION", "Acoustics", "acoustics", "read_edges", "write_edges"]
-
-ANALYSIS_VERSION: Final = 1
-"""Of what is made of audio. Raised by every change after which a recording can give other edges."""
-
+__all__ = ["Acoustics", "acoustics", "read_edges", "write_edges"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acoustics:
@@ -33,7 +31,9 @@ class Acoustics:
 
     duration_s: float
     agent: tuple[Segment, ...]
-    """The agent's speech as received."""
+    """The agent's speech as received, by its energy."""
+    opinions: tuple[Opinion, ...] | None
+    """Of the second detector, on each of these; None if it was not asked."""
     sounds: tuple[Sound, ...]
     """What else was heard of it."""
     repeats: tuple[Repeat, ...]
@@ -55,12 +55,16 @@ _FILE: Final = TypeAdapter(_File)
 _HEAD: Final = TypeAdapter(_Head)
 
 
-def acoustics(recording: Recording) -> Acoustics:
-    """Listen to a whole recording. The same samples give the same, on every machine."""
+def acoustics(recording: Recording, *, second_opinion: bool = True) -> Acoustics:
+    """Listen to a whole recording. The same samples give the same, on every machine.
+
+    second_opinion: ask the second detector as well.
+    """
     agent, sounds = listen(recording.right, recording.rate)
     return Acoustics(
         duration_s=recording.duration_s,
         agent=agent,
+        opinions=second_opinions(recording.right, recording.rate, agent) if second_opinion else None,
         sounds=sounds,
         repeats=repeats(recording.right, recording.rate, agent),
     )

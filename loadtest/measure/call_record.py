@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from loadtest.audio.second_opinion import Opinion
 from loadtest.audio.wav import open_recording
 from loadtest.errors import RecordError
 from loadtest.measure.acoustics import Acoustics, acoustics, read_edges
@@ -67,6 +69,8 @@ class CallRecord:
     speech: tuple[Span, ...] = ()
     """The agent's speech as received, without its backchannels."""
     backchannels: tuple[Span, ...] = ()
+    opinions: Mapping[Span, Opinion] | None = None
+    """Of the second detector, on each span of the speech, in run seconds; None if it was not asked."""
     recorded: Span | None = None
     """What the recording covers; None if there is none."""
     probe: ProbeLog = field(default_factory=ProbeLog)
@@ -114,25 +118,30 @@ class CallRecord:
         return hang_up is not None and hang_up.cause in {EndCause.AGENT_HANGUP, EndCause.ROOM_CLOSED}
 
 
-def read_call(planned: PlannedCall, folder: CallFolder, probe_file: Path) -> CallRecord:
+def read_call(
+    planned: PlannedCall, folder: CallFolder, probe_file: Path, *, second_opinion: bool = True
+) -> CallRecord:
     """Read a call's folder; a call without one was never begun. Raises RecordError if something there is unreadable.
 
     probe_file: what the agent's probe left on this machine, if anything. The callee adds what it lacks when the call is
-    over, unless it was killed.
+    over, unless it was killed. second_opinion: use that of the second detector.
     """
     if not folder.events.exists():
         return CallRecord(planned=planned, exists=False)
-    record = call_record(planned, read_events(folder.events), _heard(folder))
+    record = call_record(planned, read_events(folder.events), _heard(folder, second_opinion))
     if not probe_file.exists():
         return record
     events = with_probe_file(record.events, _text(probe_file), record.last_s)
     return record if events == record.events else replace(record, events=events, probe=probe_log(events))
 
 
-def _heard(folder: CallFolder) -> Acoustics | None:
+def _heard(folder: CallFolder, second_opinion: bool) -> Acoustics | None:
     if folder.has_recording:
-        return acoustics(open_recording(folder.path))
-    return read_edges(folder.edges) if folder.edges.exists() else None
+        return acoustics(open_recording(folder.path), second_opinion=second_opinion)
+    if not folder.edges.exists():
+        return None
+    kept = read_edges(folder.edges)
+    return kept if second_opinion else replace(kept, opinions=None)
 
 
 def _text(path: Path) -> str:
@@ -151,10 +160,13 @@ def call_record(planned: PlannedCall, read: CallEvents, heard: Acoustics | None)
             remedy="The call's events.jsonl is damaged: restore it from a copy of the run.",
         )
     speech: tuple[Span, ...] = ()
+    opinions: dict[Span, Opinion] | None = None
     recorded = None
     if started is not None and heard is not None:
         recorded = Span(started.t, started.t + heard.duration_s)
         speech = tuple(Span(started.t + s.start_s, started.t + s.end_s) for s in heard.agent)
+        if heard.opinions is not None:
+            opinions = dict(zip(speech, (o.moved(started.t) for o in heard.opinions), strict=True))
     lines = _lines(read.events, started) if started is not None else ()
     aside = backchannels(speech, [Span(ln.speech_start_s, ln.speech_end_s) for ln in lines])
     return CallRecord(
@@ -165,6 +177,7 @@ def call_record(planned: PlannedCall, read: CallEvents, heard: Acoustics | None)
         acoustics=heard,
         speech=tuple(span for span in speech if span not in aside),
         backchannels=aside,
+        opinions=opinions,
         recorded=recorded,
         probe=probe_log(read.events),
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from loadtest.errors import RecordError
 from loadtest.measure.acoustics import write_edges
-from loadtest.measure.call_record import read_call
+from loadtest.measure.call_record import CallRecord, read_call
 from loadtest.measure.machine import Machine
 from loadtest.measure.tables import CallRows, Row, call_rows
 from loadtest.plan.calls import PlannedCall
@@ -32,15 +33,24 @@ def is_run(folder: RunFolder) -> bool:
     return all(path.is_file() for path in (folder.run_json, folder.scenario, folder.plan))
 
 
-def measure_run(folder: RunFolder, progress: Callable[[int, int], None] | None = None) -> None:
+def measure_run(
+    folder: RunFolder,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    second_opinion: bool = True,
+    tables: Path | None = None,
+) -> None:
     """Write tables/*.parquet of a run, and edges.json of each recording. `progress`: calls measured, of how many.
+
+    second_opinion: ask the second detector as well. tables: write these, elsewhere, and nothing else.
 
     Raises RecordError, also where a recording was removed whose edges another version of the analysis made. Then no
     table is replaced.
     """
     run = RunInfo.read(folder)
-    for name in TABLES:
-        check_table(folder.table(name))  # what a newer loadtest measured is not replaced
+    if tables is None:
+        for name in TABLES:
+            check_table(folder.table(name))  # what a newer loadtest measured is not replaced
     scenario = read_run_scenario(folder)
     samples = read_health(folder.health) if folder.health.exists() else ()
     planned = sorted(read_plan(folder.plan), key=lambda call: (call.slot, call.call_id))
@@ -49,28 +59,25 @@ def measure_run(folder: RunFolder, progress: Callable[[int, int], None] | None =
     for call in planned:
         if progress is not None:
             progress(len(measured), len(planned))
-        measured.append(_measure_call(run.run_id, call, folder, scenario, machine))
+        record = _read_call(call, folder, scenario, second_opinion)
+        if tables is None and record.acoustics is not None and folder.call(call.call_id).has_recording:
+            write_edges(folder.call(call.call_id).edges, record.acoustics)
+        measured.append(call_rows(run.run_id, record, scenario, machine))
     if progress is not None:
         progress(len(planned), len(planned))
     for name in TABLES:
         rows = _health(samples) if name == "health" else [r for call in measured for r in getattr(call, name)]
-        write_table(folder.table(name), name, rows)
+        write_table(folder.table(name) if tables is None else tables / folder.table(name).name, name, rows)
 
 
-def _measure_call(
-    run_id: str, planned: PlannedCall, folder: RunFolder, scenario: Scenario, machine: Machine
-) -> CallRows:
+def _read_call(planned: PlannedCall, folder: RunFolder, scenario: Scenario, second_opinion: bool) -> CallRecord:
     if planned.arm not in scenario.arms:
         raise RecordError(
             f"{folder.plan}: call {planned.call_id} is of arm {planned.arm}, which {folder.scenario.name} has not",
             remedy="Plan and scenario are of different runs: restore the folder.",
         )
     probe_file = folder.probe / f"{planned.call_id}.jsonl"
-    call = folder.call(planned.call_id)
-    record = read_call(planned, call, probe_file)
-    if record.acoustics is not None and call.has_recording:
-        write_edges(call.edges, record.acoustics)
-    return call_rows(run_id, record, scenario, machine)
+    return read_call(planned, folder.call(planned.call_id), probe_file, second_opinion=second_opinion)
 
 
 def _machine(run: RunInfo, scenario: Scenario, samples: Sequence[HealthSample]) -> Machine:

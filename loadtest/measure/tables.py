@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.measure.attribution import cut_by, delayed_by, gap_cause, silenced_by
+from loadtest.measure.barge_ins import interruptions
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.calls import call_row
 from loadtest.measure.closes import Close, closes
 from loadtest.measure.connections import Connection, connections
+from loadtest.measure.disputes import confirmed, disputed
 from loadtest.measure.gaps import Gap, gaps
 from loadtest.measure.labels import Label, labels, talked_over_ms
 from loadtest.measure.machine import Machine
@@ -41,18 +43,22 @@ def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Mach
     planned, limits = record.planned, scenario.validity
     agent = scenario.arms[planned.arm].agent
     late = disturbances(record, limits, machine, own_agent=agent.reference)
+    alone = turns(record, scenario)
+    record = confirmed(record, scenario.callee.agent_finished_after_s)
     taken = turns(record, scenario)
     found = connections(record)
-    ended = closes(record, found, utterances(record.speech, scenario.callee.agent_finished_after_s))
+    finished_after_s = scenario.callee.agent_finished_after_s
+    cuts_s = {one.cut.end_s for one in interruptions(record, finished_after_s)}
+    ended = closes(record, found, utterances(record.speech, finished_after_s, cuts_s))
 
     silences = gaps(record, taken, scenario)
     gap_rows = [
-        _gap_row(gap, record, ended, tester_late=bool(lateness(gap.span, late, machine, limits)))
-        for gap in silences
+        _gap_row(gap, record, ended, tester_late=bool(lateness(gap.span, late, machine, limits))) for gap in silences
     ]
     turn_rows = [
         _turn_row(turn, record, found, ended, gap_rows, heard, invalid_turn(turn, record, late, machine, limits))
-        for turn, heard in zip(taken, labels(taken, record, silences), strict=True)
+        | _second_opinion(turn, by_energy, record)
+        for turn, by_energy, heard in zip(taken, alone, labels(taken, record, silences), strict=True)
     ]
     audible = {row["close_id"] for row in (*gap_rows, *turn_rows)}
     lead = {
@@ -112,12 +118,23 @@ def _turn_row(
         "lost": turn.lost,
         "truncated": None if reply is None or not record.probe.heard else cut is not None,
         "reprompts": turn.reprompts,
+        "stop_ms": turn.stop_ms,
         "talked_over_ms": talked_over_ms(turn, record),
         "labels": "; ".join(heard) or None,
         "connection_id": None if connection is None else _connection_id(connection, record),
         "close_id": of_gap[0] if of_gap else close_id,
         "valid": not invalid,
         "invalid_reason": "; ".join(invalid) or None,
+    }
+
+
+def _second_opinion(turn: Turn, by_energy: Turn, record: CallRecord) -> Row:
+    if record.opinions is None:
+        return {}
+    return {
+        "disputed": disputed(turn, by_energy, record),
+        "energy_outcome": None if by_energy.outcome is None else by_energy.outcome.value,
+        "energy_latency_ms": by_energy.latency_ms,
     }
 
 

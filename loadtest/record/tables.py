@@ -15,10 +15,17 @@ import polars as pl
 from loadtest.errors import NewerError, RecordError
 from loadtest.record.writer import write_atomically
 
-__all__ = ["TABLES", "check_table", "read_table", "write_table"]
+__all__ = ["ANALYSIS_VERSION", "TABLES", "check_table", "read_table", "table_analysis", "write_table"]
 
 TABLES_VERSION = 1
 SCHEMA_KEY = "loadtest_schema"
+
+ANALYSIS_VERSION: Final = 1
+"""Of everything between a recording and the tables. Raised by every change after which the same record can give other
+numbers; figures of different versions are not to be compared."""
+ANALYSIS_KEY = "loadtest_analysis"
+
+REBUILD: Final = "Rebuild the tables from the raw record: `loadtest measure RUN`."
 
 _S: Final = pl.Float64
 _LEAD: Final = {"run_id": pl.String, "call_id": pl.String, "arm": pl.String, "block": pl.Int32, "slot": pl.Int32}
@@ -67,7 +74,9 @@ TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
         "outcome": pl.String,  # answered | no_reply | talked_over
         "lost": pl.Boolean,  # script turns: no reply before its re-prompt had ended, or within reply_limit
         "truncated": pl.Boolean,
-        "disputed": pl.Boolean,
+        "disputed": pl.Boolean,  # the two detectors do not agree what was heard; null: there was only one
+        "energy_outcome": pl.String,  # by the energy detector alone
+        "energy_latency_ms": _S,
         "reprompts": pl.Int32,
         "stop_ms": _S,
         "talked_over_ms": _S,  # talked_over: for how much of the line the agent spoke as well
@@ -151,7 +160,8 @@ def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Non
         raise ValueError(f"{name} has no column {', '.join(sorted(strange))}")
     frame = pl.DataFrame([{c: row.get(c) for c in schema} for row in listed], schema=dict(schema), orient="row")
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", statistics=True, metadata={SCHEMA_KEY: str(TABLES_VERSION)})
+    made_by = {SCHEMA_KEY: str(TABLES_VERSION), ANALYSIS_KEY: str(ANALYSIS_VERSION)}
+    frame.write_parquet(buffer, compression="zstd", statistics=True, metadata=made_by)
     write_atomically(path, buffer.getvalue())
 
 
@@ -163,6 +173,15 @@ def check_table(path: Path) -> None:
         return  # no such table, or none that anybody could read
     if not found.isdecimal() or int(found) > TABLES_VERSION:
         raise NewerError(str(path), found, TABLES_VERSION)
+
+
+def table_analysis(path: Path) -> int | None:
+    """The version of the analysis that made a table; None: one before versions were counted. Raises RecordError."""
+    try:
+        found = pl.read_parquet_metadata(path).get(ANALYSIS_KEY, "")
+    except (OSError, pl.exceptions.PolarsError) as e:
+        raise RecordError(f"{path}: cannot be read as a table: {e}", remedy=REBUILD) from e
+    return int(found) if found.isdecimal() else None
 
 
 def read_table(path: Path, name: str) -> pl.DataFrame:
@@ -182,5 +201,5 @@ def read_table(path: Path, name: str) -> pl.DataFrame:
     except (OSError, pl.exceptions.PolarsError) as e:
         raise RecordError(
             f"{path}: cannot be read as table {name}: {e}",
-            remedy="Rebuild the tables from the raw record: `loadtest measure RUN`.",
+            remedy=REBUILD,
         ) from e

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from loadtest.audio.wav import RATE, Recording, Samples
+from loadtest.audio.wav import RATE, Recording, Samples, read_line
 from loadtest.measure.acoustics import acoustics
 from loadtest.measure.call_record import CallRecord, call_record
 from loadtest.measure.machine import Machine
@@ -251,7 +252,7 @@ class Conversation:
 
     def record(self, seconds: float | None = None) -> CallRecord:
         events = tuple(e for e in (decode(encode(event)) for event in self.all_events()) if e is not None)
-        return call_record(self.call, CallEvents(events, 0, 0, torn=False), acoustics(self.recording(seconds)))
+        return call_record(self.call, CallEvents(events, 0, 0, torn=False), acoustics(self.recording(seconds), second_opinion=False))
 
     def rows(self, like: Scenario | None = None, machine: Machine | None = None) -> CallRows:
         return call_rows("run", self.record(), like or scenario(), machine or Machine())
@@ -268,11 +269,16 @@ class Conversation:
 
 
 def voice(seconds: float) -> Samples:
-    """Something as loud and as restless as speech, from its first sample to its last."""
-    n = round(seconds * RATE)
-    t = np.arange(n) / RATE
-    loudness = 0.6 + 0.4 * np.cos(2 * np.pi * 4 * t)
-    return np.asarray(np.rint(6000 * loudness * np.sign(np.sin(2 * np.pi * 180 * t + 0.1))), dtype=np.int16)
+    """Some syllables of speech without a pause, again and again; loud enough from its first sample to its last."""
+    said = np.resize(_syllables(), round(seconds * RATE))
+    said[[0, -1]] = 12_000
+    return said
+
+
+@cache
+def _syllables() -> Samples:
+    said = read_line(Path(__file__).parents[3] / "scenarios" / "audio" / "morning-or-afternoon.wav")
+    return said.samples[round(0.87 * RATE) : round(1.72 * RATE)]
 
 
 def plain_call() -> Conversation:

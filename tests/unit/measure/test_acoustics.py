@@ -9,11 +9,13 @@ import pytest
 
 from loadtest.audio.edges import Segment
 from loadtest.audio.repeats import Repeat
+from loadtest.audio.second_opinion import Opinion
 from loadtest.audio.sounds import Sound, SoundKind
 from loadtest.errors import RecordError
-from loadtest.measure.acoustics import ANALYSIS_VERSION, Acoustics, acoustics, read_edges, write_edges
+from loadtest.measure.acoustics import Acoustics, acoustics, read_edges, write_edges
 from loadtest.measure.call_record import read_call
 from loadtest.record.layout import CallFolder
+from loadtest.record.tables import ANALYSIS_VERSION
 from tests.unit.measure.build import plain_call
 
 
@@ -22,6 +24,7 @@ def test_edges_come_back_to_the_last_bit(tmp_path: Path) -> None:
     odd = Acoustics(
         duration_s=1 / 3,
         agent=(Segment(0.1 + 0.2, 1e-17, -23.456789012345678), Segment(2 / 7, 5.0, -1.0)),
+        opinions=(Opinion(speech=True, onset_s=1 / 3), Opinion(speech=False, onset_s=None)),
         sounds=(Sound(SoundKind.BREATH, 0.1 + 0.7, 1 / 9),),
         repeats=(Repeat(1 / 7, 2 / 9),),
     )
@@ -45,7 +48,7 @@ def test_a_recording_comes_before_the_edges_that_were_made_of_it(tmp_path: Path)
     folder = CallFolder(tmp_path / "call")
     call = plain_call()
     call.write(folder.path)
-    write_edges(folder.edges, Acoustics(duration_s=1.0, agent=(), sounds=(), repeats=()))
+    write_edges(folder.edges, Acoustics(duration_s=1.0, agent=(), opinions=None, sounds=(), repeats=()))
     assert read_call(call.call, folder, tmp_path / "none").speech
 
 
