@@ -22,6 +22,7 @@ from loadtest.call.recorder import Recorder
 from loadtest.call.room import CallRoom, SipStatus
 from loadtest.call.setup import CallSetup
 from loadtest.call.spec import CallSpec, Lines
+from loadtest.call.tasks import end_tasks
 from loadtest.clock import RunClock
 from loadtest.errors import DialError
 from loadtest.record.events import (
@@ -205,9 +206,7 @@ class Call:
         return self._room.agent_identity is not None
 
     async def _clean_up(self, background: list[asyncio.Task[None]], end: CallEnd) -> Outcome:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await end_tasks(background)
         await self._room.leave(disconnect_reason(end))
         if self._line is not None:
             try:

@@ -25,6 +25,7 @@ from loadtest.call.channel import ReceivedChannel
 from loadtest.call.cues import Hear
 from loadtest.call.outgoing import Between, Outgoing
 from loadtest.call.recorder import Recorder
+from loadtest.call.tasks import end_tasks
 from loadtest.clock import RunClock
 from loadtest.record.events import ChannelHealth, ChannelStep, Event, RecordingStarted
 
@@ -109,9 +110,7 @@ class TelephoneLine:
 
     async def close(self) -> None:
         """Stop, and put the rest of the recording on disk."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         if self._stream is not None:
             await self._stream.aclose()
         # livekit 1.1.21 frees a source's audio before it stops the thread that sends it, which then can spin for ever.

@@ -92,7 +92,8 @@ class ProbeInbox:
             else:
                 # Pings to a room without a probe are lost, and an agent can take seconds to come.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._there.wait(), THEN_EVERY_S)
+                    async with asyncio.timeout(THEN_EVERY_S):
+                        await self._there.wait()
 
     def _pong(self, pong: wire.Clock, received_s: float) -> None:
         sent_s = self._pings.pop(pong.ping_id, None)

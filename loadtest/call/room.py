@@ -155,20 +155,22 @@ class CallRoom:
         self._left = True
         if reason == rtc.DisconnectReason.CLIENT_INITIATED:  # a telephone that was never picked up is not hung up
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self.set_status(SipStatus.HANGUP), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self.set_status(SipStatus.HANGUP)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._room.disconnect(reason=reason), 5.0)
+            async with asyncio.timeout(5.0):
+                await self._room.disconnect(reason=reason)
 
     async def delete(self) -> None:
         """Delete the room, whoever is still in it."""
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(
-                self._client.room.delete_room(api.DeleteRoomRequest(room=self._spec.room)), CONNECT_LIMIT_S
-            )
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                await self._client.room.delete_room(api.DeleteRoomRequest(room=self._spec.room))
 
     async def _ask(self, request: Coroutine[Any, Any, T], problem: str) -> T:
         try:
-            return await asyncio.wait_for(request, CONNECT_LIMIT_S)
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                return await request
         except TimeoutError as e:
             raise DialError(f"{problem}: no answer within {CONNECT_LIMIT_S:g} s", remedy=REMEDY) from e
         except (api.TwirpError, rtc.ConnectError, aiohttp.ClientError, OSError) as e:

@@ -171,7 +171,8 @@ class Fleet:
             process.handle.stdin.close()
         for process in self._processes:
             try:
-                await asyncio.wait_for(process.handle.wait(), 0.0 if at_once else STOP_LIMIT_S)
+                async with asyncio.timeout(0.0 if at_once else STOP_LIMIT_S):
+                    await process.handle.wait()
             except TimeoutError:
                 process.kill()
                 await process.handle.wait()

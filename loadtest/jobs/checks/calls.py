@@ -97,7 +97,8 @@ class ProbeCalls:
             self._fleet.place(spec, self._folder.warmup(spec.call.call_id), time.monotonic())
         await self._fleet.released()
         with contextlib.suppress(TimeoutError):  # what a probe's file adds can be done without
-            await asyncio.wait_for(self._fleet.finished(), FINISH_LIMIT_S)
+            async with asyncio.timeout(FINISH_LIMIT_S):
+                await self._fleet.finished()
         return [
             seen(spec.call.arm, read_events(self._folder.warmup(spec.call.call_id).events).events) for spec in specs
         ]

@@ -72,7 +72,8 @@ def clock(answer: Answer) -> Finding:
 async def _timed(name: str, step: Awaitable[str]) -> Finding:
     began = time.monotonic()
     try:
-        told = await asyncio.wait_for(step, STEP_LIMIT_S)
+        async with asyncio.timeout(STEP_LIMIT_S):
+            told = await step
     except ssl.CertificateError as error:
         why = getattr(error, "verify_message", None) or reason(error)
         remedy = "Let SSL_CERT_FILE name the certificates of its authority, or use the host name that it was made for."

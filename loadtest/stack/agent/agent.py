@@ -205,7 +205,8 @@ async def _rehearse(endpoint: Endpoint) -> None:
     session.on("close", lambda _: closed.set())
     await session.start(ReferenceAgent(), record=False)
     try:
-        await asyncio.wait_for(closed.wait(), timeout=5)
+        async with asyncio.timeout(5):
+            await closed.wait()
     except TimeoutError:
         await session.aclose()
 
