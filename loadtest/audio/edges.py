@@ -132,6 +132,8 @@ def _runs_above(channel: npt.NDArray[np.int16], rate: int, threshold_dbfs: float
 
 def _with_releases(sounds: _Runs, all_sounds: _Runs, rate: int) -> _Runs:
     """The sounds, each prolonged by the short one that follows it closely."""
+    if len(sounds) == 0:
+        return sounds
     short = all_sounds[:, 1] - all_sounds[:, 0]
     bursts = all_sounds[(short >= round(RELEASE_S * rate)) & (short < round(BLIP_S * rate))]
     before = np.searchsorted(sounds[:, 0], bursts[:, 0]) - 1

@@ -73,6 +73,7 @@ def test_any_samples_at_all_give_ordered_segments_within_the_channel(samples: li
         pytest.param(silence(0.0), id="nothing"),
         pytest.param(np.concatenate((silence(2.0), burst(3.0, -60), silence(2.0))), id="near-zero audio"),
         pytest.param(np.concatenate((silence(1.0), np.full(20, 30000.0), silence(1.0))), id="click"),
+        pytest.param(np.concatenate((silence(1.0), burst(0.01, -10), silence(1.0))), id="tick"),
         pytest.param(noise(20 * RATE, -30.0), id="hiss"),
         pytest.param(10000 * np.sin(2 * np.pi * 425 * np.arange(20 * RATE) / RATE), id="tone"),
     ],
@@ -93,6 +94,21 @@ def test_a_click_before_speech_does_not_draw_its_onset_forward(ms_before: int) -
     audio[click : click + 40] = 15000.0
     ((start, end),) = positions(speech_segments(to_int16(audio), RATE))
     assert (start, end) == (2 * RATE, 4 * RATE)
+
+
+@pytest.mark.parametrize(
+    ("ms_after", "ms", "released"), [(60, 8, True), (95, 12, True), (60, 2, False), (130, 8, False)]
+)
+def test_a_stop_that_is_released_is_the_end_of_speech_and_a_click_is_not(
+    ms_after: int, ms: int, released: bool
+) -> None:
+    audio = np.concatenate((silence(1.0), burst(1.0, -20), silence(1.0)))
+    begins = 2 * RATE + ms_after * RATE // 1000
+    ends = begins + ms * RATE // 1000
+    audio[begins:ends] = noise(ends - begins, -28.0)
+    ((start, end),) = positions(speech_segments(to_int16(audio), RATE))
+    assert start == RATE
+    assert abs(end - (ends if released else 2 * RATE)) <= 2
 
 
 @pytest.mark.parametrize(("pause_ms", "count"), [(80, 1), (190, 1), (210, 2), (900, 2)])
