@@ -18,6 +18,7 @@ CODES: Final[Mapping[str, tuple[str, ...]]] = {
     "frame_gap_ms": ("agent_frame_gap", "callee_frame_gap", "callee_step", "simulator_lag", "tester_lag", "agent_lag"),
     "anchor_ms": ("agent_anchor", "agent_step"),
     "concealed_ms": ("concealed",),
+    "jitter_buffer_ms": ("jitter_buffer",),
     "packet_loss": ("agent_loss", "callee_loss"),
     "cpu_share": ("cpu",),
     "cpu_stall": ("cpu_stall",),

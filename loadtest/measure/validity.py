@@ -56,8 +56,8 @@ def disturbances(
             begins_s = event.t - HEALTH_WINDOW_S - 0.5
             if not any(lag.t - lag.lag_ms / 1000 <= event.t and begins_s <= lag.t for lag in lags):
                 found += _channel(event, limits)
-        elif isinstance(event, PacketHealth) and event.concealed_ms > limits.concealed_ms * max(1.0, event.over_s):
-            found.append(Disturbance(Span(event.t - event.over_s, event.t), "concealed", event.concealed_ms))
+        elif isinstance(event, PacketHealth):
+            found += _packets(event, limits)
     found += (*machine.lags, *machine.suspensions)
     if own_agent:
         lagging = (lag for lag in record.probe.lags if lag.ms > limits.frame_gap_ms)
@@ -80,6 +80,14 @@ def _channel(event: ChannelHealth, limits: ValidityLimits) -> Iterable[Disturban
         yield Disturbance(span, f"{event.channel}_frame_gap", worst_ms)
     if abs(event.residual_ms) > limits.anchor_ms:
         yield Disturbance(span, f"{event.channel}_anchor", abs(event.residual_ms))
+
+
+def _packets(event: PacketHealth, limits: ValidityLimits) -> Iterable[Disturbance]:
+    span = Span(event.t - event.over_s, event.t)
+    if event.concealed_ms > limits.concealed_ms * max(1.0, event.over_s):
+        yield Disturbance(span, "concealed", event.concealed_ms)
+    if event.jitter_buffer_ms is not None and event.jitter_buffer_ms > limits.jitter_buffer_ms:
+        yield Disturbance(span, "jitter_buffer", event.jitter_buffer_ms)
 
 
 def _queued(record: CallRecord, limits: ValidityLimits) -> Iterable[Disturbance]:

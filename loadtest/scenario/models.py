@@ -51,6 +51,8 @@ class ValidityLimits(Model):
     """... or if the clock of what was heard was wrong by more than this, or lost or gained more at once."""
     concealed_ms: float = Field(default=60.0, gt=0)
     """... or if more than this of one second of what was heard was made up by the SDK for audio that was missing."""
+    jitter_buffer_ms: float = Field(default=120.0, gt=0)
+    """... or if what was heard had waited longer than this in the SDK's jitter buffer, on the average of a second."""
     packet_loss: float = Field(default=0.05, gt=0, le=1)
     """... or if a larger share of the audio packets of either direction was lost while it lasted."""
     cpu_share: float = Field(default=0.9, gt=0, le=1)

@@ -125,7 +125,12 @@ def test_lateness_within_its_limit(event: LoopLag | ChannelStep | ChannelHealth)
 
 
 def packets(
-    *seconds: int, lost: int = 0, sent_lost: int = 0, concealed_ms: float = 0.0, sent: int = 50
+    *seconds: int,
+    lost: int = 0,
+    sent_lost: int = 0,
+    concealed_ms: float = 0.0,
+    jitter_buffer_ms: float | None = 40.0,
+    sent: int = 50,
 ) -> list[PacketHealth]:
     """Of three_turns(), a report a second; so in these seconds, nothing missing in the others."""
     return [
@@ -135,7 +140,7 @@ def packets(
             received=50 - (lost if second in seconds else 0),
             lost=lost if second in seconds else 0,
             concealed_ms=concealed_ms if second in seconds else 0.0,
-            jitter_buffer_ms=40.0,
+            jitter_buffer_ms=jitter_buffer_ms if second in seconds else 40.0,
             sent=sent,
             sent_lost=sent_lost if second in seconds else 0,
         )
@@ -146,6 +151,12 @@ def packets(
 def test_audio_that_was_made_up_for_what_was_missing_is_not_what_the_agent_said() -> None:
     assert invalid(three_turns().add(*packets(12, concealed_ms=61))) == {1: "concealed 61 ms"}
     assert invalid(three_turns().add(*packets(11, 12, 13, concealed_ms=59))) == {}
+
+
+def test_audio_that_waited_in_the_jitter_buffer_is_late_by_that() -> None:
+    assert invalid(three_turns().add(*packets(12, 13, jitter_buffer_ms=121))) == {1: "jitter_buffer 121 ms"}
+    assert invalid(three_turns().add(*packets(12, 13, jitter_buffer_ms=119))) == {}
+    assert invalid(three_turns().add(*packets(12, 13, jitter_buffer_ms=None))) == {}
 
 
 @pytest.mark.parametrize(("way", "code"), [("lost", "agent_loss"), ("sent_lost", "callee_loss")])
