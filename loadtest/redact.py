@@ -3,6 +3,8 @@
 A secret is the value of an environment variable, or of a key in a mapping, whose name ends in KEY, SECRET, TOKEN,
 PASSWORD or their plurals; the key inside a service account's file; and whatever has the shape of a JSON web token, a
 bearer token, a Google API key or access token. Standard library only: the guard of every service needs it quickly.
+
+Where a run hashes telephone numbers, they are replaced on the same way.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from loadtest.numbers import Numbers, own_numbers
 
 __all__ = ["REDACTED", "Redactor", "keep_secret", "own_redactor", "secrets_in"]
 
@@ -36,9 +40,13 @@ def secrets_in(values: Mapping[str, Any]) -> frozenset[str]:
 
 
 class Redactor:
-    """Replaces secrets in texts. secrets: the known ones; what has the shape of one is replaced as well."""
+    """Replaces secrets in texts. secrets: the known ones; what has the shape of one is replaced as well.
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    numbers: what hashes telephone numbers; None if they stay.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), numbers: Numbers | None = None) -> None:
+        self._numbers = numbers
         forms = {form for secret in secrets for form in _forms(secret)}
         # The longest first: one secret may be the beginning of another.
         known = [re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form))]
@@ -46,10 +54,12 @@ class Redactor:
         self._bytes = re.compile(self._pattern.pattern.encode())
 
     def text(self, text: str) -> str:
-        return self._pattern.sub(REDACTED, text)
+        text = self._pattern.sub(REDACTED, text)
+        return text if self._numbers is None else self._numbers.text(text)
 
     def data(self, data: bytes) -> bytes:
-        return self._bytes.sub(REDACTED.encode(), data)
+        data = self._bytes.sub(REDACTED.encode(), data)
+        return data if self._numbers is None else self._numbers.data(data)
 
     def value(self, value: Any) -> Any:
         """A JSON value with every text in it redacted; keys, numbers and the shape stay."""
@@ -65,7 +75,7 @@ class Redactor:
 
     def json_line(self, line: str) -> str:
         """A line of JSON likewise; it stays JSON whatever the secrets look like."""
-        if self._pattern.search(line) is None:
+        if self.text(line) == line:
             return line
         return json.dumps(self.value(json.loads(line)), separators=(",", ":"))
 
@@ -84,13 +94,13 @@ def keep_secret(secrets: Iterable[str]) -> None:
 
 
 def own_redactor(environ: Mapping[str, str]) -> Redactor:
-    """Of this process: what its environment holds and what it was told to keep secret."""
-    return _redactor(secrets_in(environ) | _kept)
+    """Of this process: what its environment holds and what it was told to keep secret, and its way with numbers."""
+    return _redactor(secrets_in(environ) | _kept, own_numbers())
 
 
 @lru_cache(maxsize=8)
-def _redactor(secrets: frozenset[str]) -> Redactor:
-    return Redactor(secrets)
+def _redactor(secrets: frozenset[str], numbers: Numbers | None) -> Redactor:
+    return Redactor(secrets, numbers)
 
 
 def _found(values: Mapping[str, Any]) -> Iterator[str]:

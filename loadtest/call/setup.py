@@ -14,6 +14,7 @@ from loadtest.call.presence import DialRequest, presence_of
 from loadtest.call.room import CallRoom
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
+from loadtest.numbers import own_numbers
 from loadtest.record.events import AgentDialled, Dispatched, EndCause, Outcome, Ringing, RoomCreated
 from loadtest.scenario.callee import CalleeSpec, Pickup
 
@@ -106,6 +107,8 @@ class CallSetup:
 
     def _take(self, request: DialRequest) -> None:
         self.dialled = request
+        if (numbers := own_numbers()) is not None:
+            numbers.learn(request.number)
         self._emit(
             AgentDialled(
                 t=self._clock.now(),

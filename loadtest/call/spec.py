@@ -25,7 +25,7 @@ class CallSpec:
 
     call: PlannedCall
     room: str
-    """`outbound-<8 hex>-<number>`."""
+    """`outbound-<8 hex>-<number>`, the number hashed where the run stores none."""
     agent_name: str | None
     """For the explicit dispatch; None: the agent joins by itself."""
     metadata: str

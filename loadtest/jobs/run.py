@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from loadtest.clock import utc_now
 from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, LoadtestError, RecordError
+from loadtest.numbers import Numbers, hash_numbers, keep_numbers, numbers_in, own_numbers
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
@@ -31,6 +32,7 @@ from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.arms import Arm
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
+from loadtest.scenario.models import Scenario
 from loadtest.stack.install import find_server
 
 if TYPE_CHECKING:
@@ -159,7 +161,14 @@ async def _run(
 
 def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Path) -> tuple[RunFolder, RunInfo]:
     scenario = loaded.scenario
+    numbers = _numbers_of(scenario)
     started = utc_now()
+    hashes, stored, resolved = dict(loaded.hashes), plan, loaded.resolved_yaml
+    if numbers is not None:
+        stored = tuple(replace(call, number=numbers.hashed(call.number)) for call in plan)
+        resolved = numbers.text(resolved)
+        # Whoever has the rest of the scenario could find a number in it by trying them all.
+        hashes["scenario"] = numbers.digest(hashes["scenario"]) if numbers.known else hashes["scenario"]
     folder = _make_folder(results, f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}")
     cap = resolve_cap(scenario, host()["cores"])
     info = RunInfo(
@@ -172,7 +181,7 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
         started_utc=started.isoformat(timespec="seconds"),
         cap=cap,
         planned_calls=len(plan),
-        hashes={**loaded.hashes, "plan": plan_hash(plan)},
+        hashes={**hashes, "plan": plan_hash(plan)},
         versions=versions(),
         host=host(),
         arms={name: _fingerprint(arm) for name, arm in scenario.arms.items()},
@@ -180,9 +189,18 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
         warnings=(*_on_the_way(loaded, os.environ), *capacity_warnings(scenario, cap, None)),
     )
     info.write(folder)
-    write_atomically(folder.scenario, loaded.resolved_yaml.encode())
-    write_plan(folder.plan, plan)
+    write_atomically(folder.scenario, resolved.encode())
+    write_plan(folder.plan, stored)
     return folder, info
+
+
+def _numbers_of(scenario: Scenario) -> Numbers | None:
+    """What hashes the run's telephone numbers; None if they are stored as they are."""
+    if scenario.phone_numbers == "plain":
+        keep_numbers()
+    else:
+        hash_numbers(numbers_in([arm.agent.metadata for arm in scenario.arms.values()]))
+    return own_numbers()
 
 
 def _on_the_way(loaded: LoadedScenario, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from loadtest.call.presence import DialRequest
 from loadtest.call.spec import CallSpec
 from loadtest.clock import RunClock
 from loadtest.errors import LoadtestError, RecordError, ScenarioError
+from loadtest.numbers import take_hashing
 from loadtest.record.codec import encode
 from loadtest.record.events import (
     Answered,
@@ -222,6 +223,7 @@ def main() -> None:
     # gone, which stdin tells as well.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    take_hashing(os.environ)
     asyncio.run(_serve())
     # Threads of the SDK have nothing left to do; waiting for them can only hang.
     sys.stdout.flush()

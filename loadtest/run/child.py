@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.call.spec import CallSpec
+from loadtest.numbers import hashing_environ
 from loadtest.record.layout import CallFolder
 from loadtest.stack.service import guarded
 
@@ -111,7 +112,7 @@ async def start_child(name: str, log: Path, *, env: Mapping[str, str], inherit: 
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
-                env=env,
+                env={**env, **hashing_environ()},
                 limit=2**22,
                 start_new_session=True,  # Ctrl-C reaches the tester alone
                 pass_fds=(its_end, *inherit),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from loadtest.call.spec import CallSpec
+from loadtest.numbers import own_numbers
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.layout import RunFolder
 from loadtest.run.stack import RunStack
@@ -21,9 +22,11 @@ def call_spec(
     arm = scenario.arms[call.arm]
     room_key = hashlib.sha256(f"{folder.run_id}/{call.call_id}".encode()).hexdigest()[:8]
     by_agent = scenario.dial == "by_agent"
+    numbers = own_numbers()
+    number = call.number if numbers is None else numbers.hashed(call.number)
     return CallSpec(
         call=call,
-        room=f"outbound-{room_key}-{call.number}",
+        room=f"outbound-{room_key}-{number}",
         agent_name=stack.agent_name(call.arm),
         metadata=dispatch_metadata(
             call,

@@ -14,9 +14,9 @@ every descendant, SIGKILL after the grace; SIGKILL at once if the command ended 
 command's, 128 + n if signal n ended it.
 
 What the command says goes through the guard to the guard's standard error, line by line, and the secrets of the
-command's environment are taken out on the way. Where it goes to may be full: the command does not notice. With
---lifeline the starter holds another file descriptor's write end instead, the command has the guard's standard input and
-output to talk to the starter, and only its standard error is passed on.
+command's environment are taken out on the way; telephone numbers are hashed where the run does that. Where it goes to
+may be full: the command does not notice. With --lifeline the starter holds another file descriptor's write end instead,
+the command has the guard's standard input and output to talk to the starter, and only its standard error is passed on.
 
 There are two guard processes, one the parent of the other, as a guard can be killed as well. Each is a subreaper, so
 that descendants whose parent has died stay in reach: if the inner one is killed, the outer one kills what is left; if
@@ -39,7 +39,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from loadtest.redact import Redactor, secrets_in
+from loadtest.numbers import hashing_environ, take_hashing
+from loadtest.redact import own_redactor
 from loadtest.stack.seccomp import refuse_ice_tcp
 from loadtest.stack.spoken import without_words
 
@@ -65,6 +66,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(USAGE + "\n")
         return 2
     command = argv[1:]
+    take_hashing(os.environ)
     talks = bool(options["--lifeline"])
     starter = int(options["--lifeline"]) if talks else sys.stdin.fileno()
     os.set_inheritable(starter, False)
@@ -157,7 +159,7 @@ def _pass_on(said: int, words: bool) -> None:
 
     words: with what was said in the call. Without, a line that is too long to be looked at as a whole is left out.
     """
-    redactor = Redactor(secrets_in(os.environ))
+    redactor = own_redactor(os.environ)
     lost = b""
     rest = b""
     too_long = False
@@ -204,7 +206,9 @@ def _execute(command: list[str], says: int, *, talks: bool, ice_tcp: bool) -> No
     if not ice_tcp:
         refuse_ice_tcp()
     os.dup2(says, 2)
-    if not talks:
+    if talks:
+        os.environ.update(hashing_environ())
+    else:
         os.dup2(says, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:

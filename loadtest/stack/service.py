@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from loadtest.errors import StackError
+from loadtest.numbers import hashing_environ
 from loadtest.stack.guard import descendants
 
 __all__ = ["Service", "guarded"]
@@ -64,7 +65,7 @@ class Service:
         ice_tcp: bool = True,
         words: bool = True,
     ) -> Service:
-        """Start `command` under the guard, with exactly the environment `env`.
+        """Start `command` under the guard, with the environment `env`.
 
         grace_s: seconds between the request to stop (SIGTERM) and SIGKILL. The log is appended to. remove: a folder
         that the guard removes when all is over, so that it goes even if this process is killed. ice_tcp: whether it
@@ -73,7 +74,7 @@ class Service:
         with log_path.open("ab") as log:
             guard = await asyncio.create_subprocess_exec(
                 *guarded(command, grace_s=grace_s, remove=remove, ice_tcp=ice_tcp, words=words),
-                env=dict(env),
+                env={**env, **hashing_environ()},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
