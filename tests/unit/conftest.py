@@ -1,13 +1,23 @@
-"""A voice for tests: a stand-in for espeak-ng, with a cache of its own."""
+"""A machine for tests: with a stand-in for espeak-ng and a cache of its own, and never calibrated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from loadtest.record import capacity
 from tests.unit.audio.installed import Installed, install, path_with
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this machine was seen to hold is no matter for tests."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capacity, "user_cache_path", lambda name: cache / name)
+        yield
 
 
 @pytest.fixture(name="install")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.jobs.calibrate.truth import Row
 
-__all__ = ["Look", "Searched", "look_at", "search"]
+__all__ = ["Look", "Searched", "look_at", "search", "touched_limits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +59,20 @@ def look_at(calls: int, turns: Sequence[Row], rows: Sequence[Row]) -> Look:
 
     rows: of the table of calls.
     """
-    touched: dict[str, int] = {}
     script = [turn for turn in turns if turn["kind"] == "script"]
-    for turn in script:
-        if not turn["valid"]:
-            for reason in (turn["invalid_reason"] or "no reason recorded").split("; "):
-                name = reason.split(" ")[0]
-                touched[name] = touched.get(name, 0) + 1
+    touched = touched_limits(script)
     for row in rows:
         if row["outcome"] != "completed":
             touched[row["outcome"]] = touched.get(row["outcome"], 0) + 1
     return Look(calls=calls, held=bool(script) and not touched, turns=len(script), touched=touched)
+
+
+def touched_limits(turns: Sequence[Row]) -> dict[str, int]:
+    """Why turns are invalid: reasons, without their figures, by the number of turns."""
+    found: dict[str, int] = {}
+    for turn in turns:
+        if not turn["valid"]:
+            for reason in (turn["invalid_reason"] or "no_reason_recorded").split("; "):
+                name = reason.split(" ")[0]
+                found[name] = found.get(name, 0) + 1
+    return found

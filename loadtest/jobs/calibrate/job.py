@@ -18,7 +18,7 @@ from loadtest.clock import utc_now
 from loadtest.errors import ExitCode, InterruptedRunError, LoadtestError, RecordError, ScenarioError, StackError
 from loadtest.jobs.calibrate import design
 from loadtest.jobs.calibrate.blind import Blind, compared, numbers
-from loadtest.jobs.calibrate.capacity import Look, Searched, look_at, search
+from loadtest.jobs.calibrate.capacity import Look, Searched, look_at, search, touched_limits
 from loadtest.jobs.calibrate.design import Experiment, Size, Target
 from loadtest.jobs.calibrate.evidence import Evidence, evidence, floor, path_parts, same_arms, sweep
 from loadtest.jobs.calibrate.fit import least_difference_ms
@@ -179,6 +179,7 @@ class _Job:
             versions=versions(),
             runs=tuple(self.notes),
             valid_share=sum(bool(row["valid"]) for row in judged) / len(judged) if judged else None,
+            invalid_reasons=touched_limits(judged),
             sweep=line,
             path=path,
             floor=None if self.truth is None else floor(self.truth.echoes),

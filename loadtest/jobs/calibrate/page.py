@@ -42,6 +42,9 @@ def _lines(found: Calibration) -> Iterator[str]:
         yield f"{len(found.runs)} runs, {turns} script turns; {found.valid_share:.1%} of those judged here are valid."
         if found.valid_share < 0.95:
             yield "INVALID: the tester was late in more than 5 % of the turns. Calibrate on a machine that is idle."
+        if found.invalid_reasons:
+            why = ", ".join(f"{name} {count}" for name, count in found.invalid_reasons.items())
+            yield f"What was late, by turns: {why}."
     yield from _sweep(found)
     yield from _path(found)
     yield from _gaps(found)

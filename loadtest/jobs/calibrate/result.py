@@ -58,6 +58,8 @@ class Calibration:
     runs: tuple[RunNote, ...]
     valid_share: float | None
     """Of the script turns of all runs but those that look for the capacity."""
+    invalid_reasons: Mapping[str, int]
+    """Why the others are not, by the number of turns; a turn can have several."""
     sweep: Fit | None
     path: PathParts | None
     floor: Floor | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadtest.jobs.checks.finding import Finding, State
 from loadtest.plan.outlook import Outlook
+from loadtest.record.capacity import known_held
 
 __all__ = ["check_capacity"]
 
@@ -15,11 +16,13 @@ CALLEES_PER_CORE = 5.0
 
 def check_capacity(expected: Outlook, cores: int, *, all_here: bool) -> Finding:
     """all_here: LiveKit server or agents are on this machine, too."""
-    holds = max(1, int((CALLS_PER_CORE if all_here else CALLEES_PER_CORE) * cores))
+    held = known_held("with_agents" if all_here else "callees_only")
+    holds = max(1, int((CALLS_PER_CORE if all_here else CALLEES_PER_CORE) * cores)) if held is None else held.calls
     what = "callees, agents and LiveKit" if all_here else "callees"
+    about = "holds about" if held is None else "was seen to hold"
     found = (
         f"{expected.peak} calls at the same time expected, at most {expected.cap}; "
-        f"this machine holds about {holds} ({what} on {cores} cores)"
+        f"this machine {about} {holds} ({what} on {cores} cores)"
     )
     if expected.peak > holds:
         remedy = "Turns may become invalid: lower arrivals or cap, or use more cores"

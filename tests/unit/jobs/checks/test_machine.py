@@ -12,6 +12,7 @@ from loadtest.jobs.checks import machine
 from loadtest.jobs.checks.capacity import check_capacity
 from loadtest.jobs.checks.finding import State
 from loadtest.plan.outlook import Outlook
+from loadtest.record.capacity import Held
 
 
 def test_a_single_core_is_too_few() -> None:
@@ -81,6 +82,16 @@ def expected(peak: int, dropped_share: float = 0.0) -> Outlook:
 )
 def test_what_two_cores_hold(peak: int, all_here: bool, state: State) -> None:
     assert check_capacity(expected(peak), 2, all_here=all_here).state is state
+
+
+def test_what_a_calibration_has_seen_counts_more_than_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {"with_agents": Held(calls=6, touched=7, measured_utc="2026-11-22T00:00:00+00:00")}
+    monkeypatch.setattr("loadtest.jobs.checks.capacity.known_held", held.get)
+    assert check_capacity(expected(6), 2, all_here=True).state is State.OK
+    found = check_capacity(expected(7), 2, all_here=True)
+    assert found.state is State.WARNING
+    assert "was seen to hold 6" in found.found
+    assert "holds about 10" in check_capacity(expected(7), 2, all_here=False).found
 
 
 def test_calls_that_will_be_dropped_are_said_beforehand() -> None:
