@@ -20,7 +20,7 @@ from loadtest.analyse.shares import Bools, Floats, Ints, Share, estimate_share
 from loadtest.analyse.validity import ValidTurns, count_valid
 from loadtest.record.events import Outcome
 
-__all__ = ["ArmFigures", "Greeting", "arm_figures", "rate_ratios"]
+__all__ = ["ArmFigures", "EnergyAlone", "Greeting", "arm_figures", "rate_ratios"]
 
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 GREETING_QUANTILES: Final = {"p50": 0.5, "p95": 0.95}
@@ -40,6 +40,15 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyAlone:
+    """What the figures would be without the second detector: how much rests on it."""
+
+    answered: Share
+    reply_latency: Mapping[str, Quantile]
+    """By p50, p95, p99."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmFigures:
     """One arm. Everything about turns is over its valid script turns; re-prompts are never turns here."""
 
@@ -52,6 +61,8 @@ class ArmFigures:
     """The agent spoke while the callee did; it counts as not answered in time."""
     disputed: Share
     """The second detector disagreed about the turn, among turns that it looked at."""
+    energy_alone: EnergyAlone | None
+    """None if it was not asked."""
     labels: Mapping[str, Share]
     """By label: turns in which it was heard, see `loadtest.measure.labels`."""
     reply_latency: Mapping[str, Quantile]
@@ -90,6 +101,7 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         answered=estimate_share(_flags(_answered(valid)), blocks),
         talked_over=estimate_share(_flags(valid["outcome"] == "talked_over"), blocks),
         disputed=estimate_share(_flags(seen["disputed"]), block_numbers(seen)),
+        energy_alone=_energy_alone(valid, blocks, data) if seen.height else None,
         labels=label_shares(valid, blocks),
         reply_latency=_latencies(reply_latencies_ms(valid, data.limit_ms), blocks, QUANTILES, data.limit_ms, data.seed),
         greeting=_greeting(calls, data),
@@ -99,6 +111,20 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         unknown_exposure_incidents=connected.unknown_events,
         losses=count_losses(calls, valid, sound_gaps, closes),
         audio_path=count_packets(calls),
+    )
+
+
+def _energy_alone(valid: pl.DataFrame, blocks: Ints, data: RunData) -> EnergyAlone:
+    twice = pl.col("disputed").is_not_null()
+    alone = valid.with_columns(
+        outcome=pl.when(twice).then("energy_outcome").otherwise("outcome"),
+        latency_ms=pl.when(twice).then("energy_latency_ms").otherwise("latency_ms"),
+        # By energy alone, too, what was answered was not lost.
+        lost=pl.when(twice).then(None).otherwise("lost"),
+    )
+    return EnergyAlone(
+        answered=estimate_share(_flags(_answered(alone)), blocks),
+        reply_latency=_latencies(reply_latencies_ms(alone, data.limit_ms), blocks, QUANTILES, data.limit_ms, data.seed),
     )
 
 

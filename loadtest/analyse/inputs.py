@@ -12,7 +12,7 @@ from loadtest.errors import RecordError
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo
 from loadtest.record.run_scenario import read_run_scenario
-from loadtest.record.tables import read_table
+from loadtest.record.tables import read_table, table_analysis
 from loadtest.scenario.models import Scenario
 
 __all__ = ["RunData", "block_numbers", "read_run"]
@@ -29,6 +29,8 @@ class RunData:
     scenario: Scenario
     planned: int | None
     """Calls in the plan; None if there is no plan file."""
+    analysis_version: int | None
+    """Of the analysis that made the tables; None: one before versions were counted."""
     calls: pl.DataFrame
     turns: pl.DataFrame
     gaps: pl.DataFrame
@@ -53,6 +55,7 @@ def read_run(folder: RunFolder) -> RunData:
         info=RunInfo.read(folder),
         scenario=read_run_scenario(folder),
         planned=_planned(folder),
+        analysis_version=table_analysis(folder.table("turns")),
         calls=read_table(folder.table("calls"), "calls"),
         turns=read_table(folder.table("turns"), "turns"),
         gaps=read_table(folder.table("gaps"), "gaps"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from loadtest.measure.barge_ins import interruptions
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.speech import Span
 from loadtest.measure.turns import Turn
@@ -26,9 +27,11 @@ def confirmed(record: CallRecord, finished_after_s: float) -> CallRecord:
     """
     if record.opinions is None:
         return record
+    cuts_s = {one.cut.end_s for one in interruptions(record, finished_after_s)}
     speech: list[Span] = []
     for span in record.speech:
-        within = bool(speech) and span.start_s - speech[-1].end_s < finished_after_s
+        before_s = speech[-1].end_s if speech else float("-inf")
+        within = span.start_s - before_s < finished_after_s and before_s not in cuts_s
         if within or record.opinions[span].speech:
             speech.append(span)
     return replace(record, speech=tuple(speech))

@@ -48,9 +48,8 @@ def measure_run(
     table is replaced.
     """
     run = RunInfo.read(folder)
-    if tables is None:
-        for name in TABLES:
-            check_table(folder.table(name))  # what a newer loadtest measured is not replaced
+    for name in TABLES:
+        check_table(folder.table(name))  # what a newer loadtest measured is not replaced
     scenario = read_run_scenario(folder)
     samples = read_health(folder.health) if folder.health.exists() else ()
     planned = sorted(read_plan(folder.plan), key=lambda call: (call.slot, call.call_id))

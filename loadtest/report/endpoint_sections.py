@@ -40,11 +40,16 @@ def latency_section(summary: Summary) -> Section:
     if any_arm(summary, lambda a: a.reply_latency["p99"].n >= a.reply_latency["p99"].needed):
         rows.append(per_arm(summary, "reply p99", lambda a: _with_n(a.reply_latency["p99"])))
     rows.append(per_arm(summary, "greeting p50", _greeting))
+    seen_twice = any_arm(summary, lambda a: a.energy_alone is not None)
+    if seen_twice:
+        rows.append(per_arm(summary, "by energy alone", _energy_alone))
 
     limit = words.duration(summary.reply_limit_ms)
     notes = [
         f"Valid script turns only; re-prompts are no turns. Unanswered, talked-over turns count as {limit}.",
     ]
+    if seen_twice:
+        notes.append("By energy alone: without the second detector, which says if it is speech that was heard.")
     quantile = next(
         (q for a in summary.arms.values() for q in a.figures.reply_latency.values() if q.n >= q.needed), None
     )
@@ -55,6 +60,14 @@ def latency_section(summary: Summary) -> Section:
     if any_arm(summary, lambda a: a.answered.interval is not None and a.answered.interval.assumes is not None):
         notes.append("Shares of 0 or 100 %, and those from fewer than 12 blocks: interval assumes independent turns.")
     return Section("latency", tuple(rows), tuple(notes))
+
+
+def _energy_alone(arm: ArmFigures) -> str:
+    alone = arm.energy_alone
+    if alone is None or alone.answered.value is None:
+        return words.NONE
+    latencies = (f"{name} {words.point(alone.reply_latency[name])}" for name in ("p50", "p95"))
+    return ", ".join((f"answered {alone.answered.value * 100:.1f} %", *latencies))
 
 
 def _with_n(quantile: Quantile) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from loadtest.report.rows import Section
-from loadtest.report.sections import arm_heading, headline, next_steps, sections, validity_line
+from loadtest.report.sections import arm_heading, headline, next_steps, run_facts, sections, validity_line
 from loadtest.report.view import Summary
 
 __all__ = ["escape", "markdown"]
@@ -29,7 +29,7 @@ def markdown(summary: Summary) -> str:
     lines = [
         f"# loadtest {escape(summary.scenario)} · {escape(headline(summary))}",
         "",
-        f"Run `{summary.run_id}` · {escape(summary.state)} · {summary.blocks} blocks · seed {summary.seed}",
+        f"Run `{summary.run_id}` · {escape(run_facts(summary))}",
         "",
         f"**{verdict}**",
     ]

@@ -11,7 +11,7 @@ from loadtest.report.rows import BAD, Row, Section, outside_text
 from loadtest.report.tester_sections import tester_section, thresholds_section
 from loadtest.report.view import ArmSummary, Summary, exit_code
 
-__all__ = ["arm_heading", "headline", "next_steps", "sections", "validity_line"]
+__all__ = ["arm_heading", "headline", "next_steps", "run_facts", "sections", "validity_line"]
 
 
 def headline(summary: Summary) -> str:
@@ -23,6 +23,12 @@ def headline(summary: Summary) -> str:
             return "REHEARSAL against simulated endpoints, no figures of Google's"
         case "other":
             return "OTHER endpoints, not known to be Google's: no figures of Google's"
+
+
+def run_facts(summary: Summary) -> str:
+    """What the figures rest on."""
+    analysis = "" if summary.analysis_version is None else f" · analysis {summary.analysis_version}"
+    return f"{summary.state} · {summary.blocks} blocks · seed {summary.seed}{analysis}"
 
 
 def validity_line(summary: Summary) -> str:

@@ -18,6 +18,7 @@ from loadtest.errors import NewerError, RecordError
 from loadtest.record.endpoints import Whose, endpoint_label, run_kind, whose_endpoint
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunKind
+from loadtest.record.tables import ANALYSIS_VERSION
 from loadtest.record.writer import write_atomically, write_json
 from loadtest.report.jsonfile import summary_object
 from loadtest.report.markdown import markdown
@@ -74,6 +75,7 @@ def summarise(folder: RunFolder) -> Summary:
         started_utc=info.started_utc,
         ended_utc=info.ended_utc,
         seed=scenario.seed,
+        analysis_version=data.analysis_version,
         blocks=data.calls["block"].drop_nulls().n_unique(),
         cap=info.cap,
         cores=int(cores) if cores else None,
@@ -176,6 +178,14 @@ def _warnings(data: RunData) -> tuple[str, ...]:
     found = []
     if data.planned is not None and data.planned != data.calls.height:
         found.append(f"the plan has {data.planned} calls, the tables {data.calls.height}: measure the run again")
+    if data.analysis_version != ANALYSIS_VERSION:
+        made = (
+            "before analyses had versions" if data.analysis_version is None else f"by analysis {data.analysis_version}"
+        )
+        found.append(
+            f"the tables were measured {made}, this loadtest's is {ANALYSIS_VERSION}: measure the run again before its "
+            "figures are held against others"
+        )
     strange = sorted(set(data.calls["arm"].drop_nulls()) - set(data.scenario.arms))
     if strange:
         found.append(f"calls of arms that the scenario has not are in no figure: {', '.join(strange)}")

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadtest.report.rows import Section
-from loadtest.report.sections import arm_heading, headline, next_steps, sections, validity_line
+from loadtest.report.sections import arm_heading, headline, next_steps, run_facts, sections, validity_line
 from loadtest.report.view import Summary
 
 __all__ = ["print_summary"]
@@ -37,7 +37,7 @@ def _title(summary: Summary) -> Group:
         "  ",
         (headline(summary), "bold" if summary.kind == "live" else "bold reverse yellow"),
     )
-    facts = Text(f"{summary.run_id} · {summary.state} · {summary.blocks} blocks · seed {summary.seed}", style="dim")
+    facts = Text(f"{summary.run_id} · {run_facts(summary)}", style="dim")
     verdict = Text(validity_line(summary), style="green" if summary.valid else "bold red")
     return Group(Text(), first, facts, verdict)
 

@@ -69,6 +69,8 @@ class Summary:
     started_utc: str
     ended_utc: str | None
     seed: int
+    analysis_version: int | None
+    """Of what made the tables; None: from before versions were counted."""
     blocks: int
     """Complete blocks in the plan's calls."""
     cap: int

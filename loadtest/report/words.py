@@ -15,6 +15,7 @@ __all__ = [
     "duration",
     "number",
     "per_unit",
+    "point",
     "quantile",
     "rate",
     "ratio",
@@ -73,6 +74,13 @@ def quantile(estimate: Quantile, *, unit: str = "turns") -> str:
         return text
     high = NONE if estimate.interval.high is None else duration(estimate.interval.high)
     return f"{text} [{duration(estimate.interval.low)}, {'> limit' if estimate.interval.high is None else high}]"
+
+
+def point(estimate: Quantile) -> str:
+    """`812 ms`, `> 10.0 s`; a dash where there are too few values."""
+    if estimate.beyond_limit_ms is not None:
+        return f"> {estimate.beyond_limit_ms / 1000:.1f} s"
+    return NONE if estimate.value_ms is None else duration(estimate.value_ms)
 
 
 def share(estimate: Share) -> str:
