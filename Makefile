@@ -44,6 +44,10 @@ schema: .venv/.synced ## write the schemas that editors use, after a change of w
 soak: server ## 200 calls in a quarter of an hour, on a quiet machine: does anything leak? Writes docs/reliability.md
 	$(BIN)/python -m tests.soak
 
+.PHONY: accuracy
+accuracy: .venv/.synced ## hold speech edges against recordings whose edges are known; writes to docs/measurement.md
+	$(BIN)/python -m tests.accuracy
+
 .PHONY: clean
 clean: ## remove what these targets made, except results/
 	rm -rf .venv .uv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

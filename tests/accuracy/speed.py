@@ -1,0 +1,97 @@
+"""How long `loadtest measure` takes for an hour of calls, on one core."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from loadtest.audio.impairments import add_noise
+from loadtest.audio.noise import NoiseKind
+from loadtest.audio.wav import RATE, write_flac_from_pcm
+from loadtest.record.codec import encode
+from loadtest.record.layout import RunFolder
+from loadtest.record.plan_io import write_plan
+from loadtest.record.run_json import RunInfo, RunKind, RunState
+from tests.accuracy.known import known
+from tests.unit.measure.build import SCENARIO_YAML, Conversation, planned
+
+__all__ = ["CALLS", "CALL_S", "Speed", "an_hour_of_calls", "measure_speed"]
+
+CALLS = 20
+CALL_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds for all the calls together."""
+
+    cpu_s: float
+    wall_s: float
+
+
+def measure_speed(folder: RunFolder, *options: str) -> Speed:
+    """Measure the folder once, bound to one core where that can be done."""
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("loadtest")), "measure", *options, str(folder.path)],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=_one_core,  # noqa: PLW1509
+    )
+    began = time.monotonic()
+    _, status, used = os.wait4(process.pid, 0)
+    wall_s = time.monotonic() - began
+    if code := os.waitstatus_to_exitcode(status):
+        raise RuntimeError(f"loadtest measure: exit code {code}")
+    return Speed(used.ru_utime + used.ru_stime, wall_s)
+
+
+def _one_core() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def an_hour_of_calls(where: Path) -> RunFolder:
+    """A run of CALLS calls: the callee speaks every ten seconds, the agent more than half of the time."""
+    run = RunFolder(where / "20260101T000000Z-an-hour-0a1b")
+    run.path.mkdir()
+    calls = tuple(planned(slot, ("ga", "preview")[slot % 2]) for slot in range(CALLS))
+    RunInfo(
+        run_id=run.run_id,
+        scenario="made-up",
+        state=RunState.COMPLETE,
+        kind=RunKind.REHEARSAL,
+        stack="embedded",
+        seed=1,
+        started_utc="2026-01-01T00:00:00Z",
+        cap=2,
+        planned_calls=CALLS,
+        hashes={},
+        versions={},
+        host={"cores": psutil.cpu_count() or 1},
+        arms={},
+    ).write(run)
+    run.scenario.write_text(SCENARIO_YAML)
+    write_plan(run.plan, calls)
+    for slot, call in enumerate(calls):
+        told = Conversation(call=call)
+        for start in np.arange(5.0, CALL_S - 10.0, 10.0).tolist():
+            told.says(start, start + 1.5)
+        told.hangs_up(CALL_S)
+        count = round(CALL_S * RATE)
+        agent = np.resize(known(-20.0, slot).samples, count)
+        if slot % 4 == 3:
+            agent = add_noise(agent, NoiseKind.PINK, 20.0, slot)
+        callee = np.resize(known(-20.0, 100 + slot).samples, count)
+        folder = run.call(call.call_id)
+        folder.path.mkdir(parents=True)
+        folder.events.write_text("".join(encode(event) + "\n" for event in told.all_events()))
+        folder.pcm.write_bytes(np.stack((callee, agent), axis=1).astype("<i2").tobytes())
+        write_flac_from_pcm(folder.pcm, folder.flac)
+        folder.pcm.unlink()
+    return run
