@@ -92,9 +92,12 @@ def _notable(folder: RunFolder) -> frozenset[str]:
 
 def _keep_edges(call: CallFolder) -> None:
     try:
-        read_edges(call.edges)
-    except RecordError:  # not there yet, or of another analysis: as long as there is a recording they can be made
+        complete = read_edges(call.edges).opinions is not None
+    except RecordError:  # not there yet, or of another analysis
+        complete = False
+    if not complete:  # as long as there is a recording they can be made
         write_edges(call.edges, acoustics(open_recording(call.path)))
+        read_edges(call.edges)
     for path in (call.edges, call.path):
         _sync(path)
 

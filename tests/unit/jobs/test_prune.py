@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from loadtest.cli.prune import prune
 from loadtest.clock import utc_now
 from loadtest.errors import ExitCode
 from loadtest.jobs import prune as job
+from loadtest.measure.acoustics import read_edges, write_edges
 from loadtest.measure.run import measure_run
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
@@ -138,14 +140,25 @@ def test_the_tables_can_be_made_again(run: RunFolder) -> None:
     assert {name: run.table(name).read_bytes() for name in TABLES} == before
 
 
-@pytest.mark.parametrize("text", [None, '{"analysis_version": 0}'])
-def test_edges_are_made_before_the_recording_goes(run: RunFolder, text: str | None) -> None:
-    """A run of an earlier loadtest has none, or those of another analysis."""
+def not_there(edges: Path) -> None:
+    """As in a run of an earlier loadtest."""
+    edges.unlink()
+
+
+def of_another_analysis(edges: Path) -> None:
+    edges.write_text('{"analysis_version": 0}')
+
+
+def without_second_opinion(edges: Path) -> None:
+    write_edges(edges, replace(read_edges(edges), opinions=None))
+
+
+@pytest.mark.parametrize("spoil", [not_there, of_another_analysis, without_second_opinion])
+def test_edges_are_made_before_the_recording_goes(run: RunFolder, spoil: Callable[[Path], None]) -> None:
     edges = run.call(PLAIN).edges
     wanted = edges.read_bytes()
-    edges.unlink()
-    if text is not None:
-        edges.write_text(text)
+    spoil(edges)
+    assert not edges.exists() or edges.read_bytes() != wanted
     do(run.path)
     assert edges.read_bytes() == wanted
     assert PLAIN not in recordings(run)
