@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from loadtest.analyse.barge_ins import BargeIns, count_barge_ins
 from loadtest.analyse.closes import CloseCounts, count_closes, exposure
 from loadtest.analyse.gaps import Losses, count_losses
 from loadtest.analyse.inputs import RunData, block_numbers
@@ -75,6 +76,7 @@ class ArmFigures:
     """Calls that an agent joined and whose connected time is not known: in no rate."""
     unknown_exposure_incidents: int
     losses: Losses
+    barge_ins: BargeIns
     audio_path: AudioPath
 
 
@@ -110,6 +112,7 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         unknown_exposure_calls=connected.unknown_calls,
         unknown_exposure_incidents=connected.unknown_events,
         losses=count_losses(calls, valid, sound_gaps, closes),
+        barge_ins=count_barge_ins(turns, data.seed),
         audio_path=count_packets(calls),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadtest.errors import ExitCode
 from loadtest.report import words
+from loadtest.report.barge_in_section import barge_in_section
 from loadtest.report.cost_section import cost_section
 from loadtest.report.endpoint_sections import calls_section, closes_section, latency_section, losses_section
 from loadtest.report.label_section import labels_section
@@ -47,9 +48,7 @@ def sections(summary: Summary) -> tuple[Section, ...]:
         losses_section(summary),
         tester_section(summary),
     ]
-    heard = labels_section(summary)
-    if heard is not None:
-        found.insert(-1, heard)
+    found[-1:-1] = [more for more in (labels_section(summary), barge_in_section(summary)) if more is not None]
     if summary.usage:
         found.append(cost_section(summary))
     if summary.thresholds:
