@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def calibrate(
     done = do(
         size,
         [phase for phase in PHASES if not phases or phase in phases],
-        Target(target, hosts, acknowledge),
+        Target(target, hosts, acknowledge, f"loadtest-echo-{secrets.token_hex(4)}"),
         results=results,
         console=Console(stderr=True),
         quick=quick,

@@ -89,6 +89,8 @@ class Target:
     stack: str = "embedded"
     hosts: tuple[str, ...] = ()
     acknowledge: tuple[str, ...] = ()
+    echo_name: str = "loadtest-echo"
+    """What the echo registers as: at a server that is shared, one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def truth_run(size: Size, sealed: Sequence[Sequence[TurnTruth]], target: Target,
         scenario(
             "calibrate-truth",
             target,
-            arms={**{arm: simulated(arm) for arm in SAME}, ECHO: echo()},
+            arms={**{arm: simulated(arm) for arm in SAME}, ECHO: echo(target)},
             blocks=size.blocks,
             rate_per_minute=60 * at_once / mean_s,
             cap=at_once + 1,
@@ -237,7 +239,7 @@ def capacity_run(calls: int, target: Target, *, agents: bool) -> Experiment:
         scenario(
             f"calibrate-{'agents' if agents else 'echo'}-{calls}",
             target,
-            arms={arm: simulated(arm) if agents else echo()},
+            arms={arm: simulated(arm) if agents else echo(target)},
             blocks=calls,
             # All are in progress before the first one ends.
             rate_per_minute=max(60.0, 60.0 * calls / 8.0),
@@ -260,9 +262,9 @@ def simulated(arm: str) -> dict[str, Any]:
     return {"model": MODEL, "endpoint": {"profile": f"{arm}.yaml"}}
 
 
-def echo() -> dict[str, Any]:
+def echo(target: Target) -> dict[str, Any]:
     command = [sys.executable, str(ECHO_SCRIPT), "start"]
-    agent = {"command": command, "name": "loadtest-echo", "metadata": {"echo_delay_s": ECHO_DELAY_S}}
+    agent = {"command": command, "name": target.echo_name, "metadata": {"echo_delay_s": ECHO_DELAY_S}}
     return {"model": MODEL, "agent": agent, "endpoint": {"profile": f"{ECHO}.yaml"}}
 
 

@@ -15,7 +15,8 @@ __all__ = ["Apart", "Fit", "Middle", "apart", "fit", "least_difference_ms", "mad
 LEVEL: Final = 0.95
 POWER: Final = 0.80
 LEAST: Final = 6
-"""Values without which there is no interval of a median, and no fit."""
+"""Values without which there is no interval of a median."""
+LEAST_FIT: Final = 5
 TO_SD: Final = 1.4826
 """From the MAD to the standard deviation, for a normal distribution."""
 OF_MEDIAN: Final = 1.2533
@@ -94,8 +95,8 @@ def middle(values: Sequence[float]) -> Middle | None:
 
 
 def fit(true_ms: Sequence[float], measured_ms: Sequence[float]) -> Fit | None:
-    """None with fewer than six values, or without a range of true ones."""
-    if len(true_ms) < LEAST or max(true_ms) == min(true_ms):
+    """None with fewer than five values, or without a range of true ones."""
+    if len(true_ms) < LEAST_FIT or max(true_ms) == min(true_ms):
         return None
     x, y = np.asarray(true_ms, dtype=float), np.asarray(measured_ms, dtype=float)
     slope, intercept, low, high = stats.theilslopes(y, x, alpha=LEVEL, method="joint")

@@ -35,11 +35,12 @@ def _lines(found: Calibration) -> Iterator[str]:
     yield f"# {headline(found)}"
     yield ""
     size = ", quick" if found.quick else ""
-    yield f"{found.calibration}, {found.state}{size}, {found.seconds:.0f} s, {found.host['cores']} cores, "
+    yield f"{found.calibration}, {found.state}{size}, {found.seconds:.0f} s, {found.host['cores']} cores"
     yield f"LiveKit {found.target}. Every endpoint is SIMULATED: these are figures of this machine, none of Google's."
     turns = sum(run.turns for run in found.runs)
     if found.valid_share is not None:
-        yield f"{len(found.runs)} runs, {turns} script turns; {found.valid_share:.1%} of those judged here are valid."
+        runs = f"{len(found.runs)} {'run' if len(found.runs) == 1 else 'runs'}"
+        yield f"{runs}, {turns} script turns; {100 * found.valid_share:.1f} % of those judged here are valid."
         if found.valid_share < 0.95:
             yield "INVALID: the tester was late in more than 5 % of the turns. Calibrate on a machine that is idle."
         if found.invalid_reasons:
@@ -65,7 +66,7 @@ def _sweep(found: Calibration) -> Iterator[str]:
     yield from ("", "## Reply latency, measured against true")
     line = found.sweep
     if line is None:
-        yield "Not measured: fewer than six valid turns with a known delay."
+        yield "Not measured: fewer than five valid turns with a known delay."
         return
     yield f"slope   {line.slope:.4f} [{line.slope_low:.4f}, {line.slope_high:.4f}]"
     yield f"jitter  {line.jitter_ms:.1f} ms (MAD of the residuals)"

@@ -31,7 +31,7 @@ def test_the_interval_of_a_slope_holds_it_in_19_of_20() -> None:
 
 
 def test_no_fit_of_too_little() -> None:
-    assert fit([1.0] * 5, [1.0] * 5) is None
+    assert fit([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]) is None
     assert fit([300.0] * 10, [450.0 + i for i in range(10)]) is None
 
 
