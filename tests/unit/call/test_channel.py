@@ -57,6 +57,18 @@ def test_frames_that_were_only_held_up_stay_where_they_belong() -> None:
     health = channel.health()
     assert health.frame_gap_ms > 900
     assert health.late_frames > 40
+    assert 900 < health.late_ms < 1000
+
+
+def test_lateness_that_grows_in_small_steps_is_no_less_late() -> None:
+    # Half a second in which every frame comes 10 ms later than the one before: no gap to speak of.
+    arrivals = [(n + 1) * 0.02 + 0.01 * max(0, min(n - 100, 25)) * (n < 126) for n in range(300)]
+    channel = ReceivedChannel()
+    deliver(channel, arrivals)
+    health = channel.health()
+    assert health.frame_gap_ms < 40
+    assert health.late_ms > 240
+    assert channel.health().late_ms == 0.0
 
 
 def test_an_anchor_that_was_set_too_late_is_corrected() -> None:

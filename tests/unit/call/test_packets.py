@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 
-from loadtest.call.packets import PacketCounts, PacketWatch, counts_of
+from loadtest.call import packets
+from loadtest.call.packets import PacketCounts, PacketWatch, counts_of, watch_packets
+from loadtest.errors import DialError
+from loadtest.record.events import PacketHealth
 
 
 def stats(kind: str, **parts: object) -> SimpleNamespace:
@@ -66,3 +70,22 @@ def test_a_republished_track_begins_to_count_anew() -> None:
     seen = watch.look(1.0, counts(heard=8, received=20, lost=0, concealed=0, sent=60))
     assert seen is not None
     assert (seen.received, seen.lost, seen.concealed_ms, seen.sent) == (20, 0, 0.0, 10)
+
+
+async def test_a_look_that_failed_is_made_good_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [counts(), DialError("no answer", remedy=""), counts(received=200, lost=5), None]
+    monkeypatch.setattr(packets, "EVERY_S", 0.0)
+    seen: list[PacketHealth] = []
+
+    async def count() -> PacketCounts:
+        answer = answers.pop(0)
+        if answer is None:
+            raise asyncio.CancelledError
+        if isinstance(answer, DialError):
+            raise answer
+        return answer
+
+    times = iter([1.0, 3.0])
+    with pytest.raises(asyncio.CancelledError):
+        await watch_packets(count, lambda: next(times), seen.append)
+    assert [(event.over_s, event.received, event.lost) for event in seen] == [(2.0, 100, 2)]
