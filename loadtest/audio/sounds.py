@@ -51,7 +51,8 @@ AUDIBLE_DBFS = -65.0
 ABOVE_FLOOR_DB = 6.0
 STEADY_DB = 6.0
 """Middle 80 % of the 10 ms levels of a steady noise lie within this; those of a breath, a word or a murmur do not."""
-NOISE_S = 0.5
+NOISE_S = 0.4
+NOISE_PAUSE_S = 0.2
 NEAR_ZERO_DBFS = -50.0
 """What stays below it is no speech to anybody; the evidence level of `edges`."""
 NOTHING_DBFS = -96.0
@@ -212,7 +213,7 @@ def _clicks(levels: Floats, floor: float, speech: Sequence[Segment]) -> Iterator
 def _noises(levels: Floats, speech: Sequence[Segment], others: Sequence[Sound]) -> Iterator[Sound]:
     """What is neither silence nor speech, for long enough: steady noise that can be heard, or what cannot."""
     taken = _inside(len(levels), (*speech, *others), 0.1)
-    for first, last in _runs((levels > NOTHING_DBFS) & ~taken, most_between=round(0.1 / FRAME_S)):
+    for first, last in _runs((levels > NOTHING_DBFS) & ~taken, most_between=round(NOISE_PAUSE_S / FRAME_S)):
         if (last - first) * FRAME_S < NOISE_S:
             continue
         within = levels[first:last]
