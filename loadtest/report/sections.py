@@ -72,11 +72,10 @@ def next_steps(summary: Summary) -> tuple[str, ...]:
         steps.append("Don't use these figures. Free the machine or lower the load (cap, arrivals), then run again.")
     elif code is ExitCode.THRESHOLD_FAILED:
         steps.append("A threshold does not hold (exit 4): see above.")
-    if summary.longest_gap is not None:
-        gap = summary.longest_gap
+    gap = summary.longest_gap
+    if gap is not None and gap.recording is not None:
         steps.append(
-            f"Listen to the longest silence ({words.duration(gap.gap_ms)}, {gap.cause}, {gap.arm}): "
-            f"calls/{gap.call_id}/audio.flac"
+            f"Listen to the longest silence ({words.duration(gap.gap_ms)}, {gap.cause}, {gap.arm}): {gap.recording}"
         )
     if code is ExitCode.OK and summary.kind == "rehearsal":
         steps.append("The rehearsal went well: run it with --live for figures of Google's endpoints.")

@@ -171,7 +171,13 @@ def _longest_gap(data: RunData) -> LongestGap | None:
     if not gaps.height:
         return None
     row = gaps.row(0, named=True)
-    return LongestGap(call_id=row["call_id"], arm=row["arm"], gap_ms=row["gap_ms"], cause=row["cause"] or "unknown")
+    return LongestGap(
+        call_id=row["call_id"],
+        arm=row["arm"],
+        gap_ms=row["gap_ms"],
+        cause=row["cause"] or "unknown",
+        recording=None if data.scenario.recordings == "none" else f"calls/{row['call_id']}/audio.flac",
+    )
 
 
 def _warnings(data: RunData) -> tuple[str, ...]:

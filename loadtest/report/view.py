@@ -41,6 +41,8 @@ class LongestGap:
     arm: str
     gap_ms: float
     cause: str
+    recording: str | None
+    """Below the run's folder; None if the scenario keeps none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

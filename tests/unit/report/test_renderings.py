@@ -115,6 +115,12 @@ def test_it_ends_with_where_the_results_are(tmp_path: Path) -> None:
     assert "summary.json" in text.splitlines()[-1] or "summary.json" in text.splitlines()[-2]
 
 
+def test_nobody_is_told_to_listen_to_what_was_not_kept(tmp_path: Path) -> None:
+    run = ordinary_run(lost={"ga": 1})
+    run.scenario["recordings"] = "none"
+    assert "audio.flac" not in printed(run, tmp_path)
+
+
 def test_what_a_server_said_is_shown_as_it_stands_and_does_nothing_on_a_terminal(tmp_path: Path) -> None:
     text = printed(hostile(), tmp_path, width=100)
     assert "\x1b" not in text
