@@ -83,7 +83,7 @@ def scene(kinds: Sequence[SoundKind], seed: int, level: float = -20.0) -> Scene:
     for n, kind in enumerate(kinds):
         parts.append(np.zeros(round(rng.uniform(0.9, 2.0) * RATE)))
         at = sum(map(len, parts))
-        parts.append(_MAKERS[kind](rng, level))
+        parts.append(MAKERS[kind](rng, level))
         end = sum(map(len, parts))
         # Every other breath is drawn for the very next word.
         pause_s = (0.06, 0.15) if kind is SoundKind.BREATH and n % 2 == 1 else (0.5, 1.5)
@@ -136,7 +136,7 @@ def near_zero(rng: np.random.Generator, level: float) -> Floats:
     return rng.integers(-2, 3, round(rng.uniform(0.8, 3.0) * RATE)).astype(float)
 
 
-_MAKERS: dict[SoundKind, Callable[[np.random.Generator, float], Floats]] = {
+MAKERS: dict[SoundKind, Callable[[np.random.Generator, float], Floats]] = {
     SoundKind.BREATH: breath,
     SoundKind.CLICK: click,
     SoundKind.COMFORT_NOISE: comfort_noise,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import soxr
@@ -45,7 +43,10 @@ def test_a_sentence_that_is_said_again_is_found(pace: str, line: str) -> None:
 def test_other_sentences_of_the_same_voice_are_not_the_same(line: str) -> None:
     """All pairs of neighbours among those of the simulator, and of a voice that says nine lines."""
     for voice in (LONG[-13:], LONG[:9]):
-        channel = said(*itertools.chain.from_iterable((sentence, 1.5) for sentence in voice))
+        parts: list[Floats | float] = []
+        for sentence in voice:
+            parts += [sentence, 1.5]
+        channel = said(*parts)
         assert found(LINES[line](channel)) == []
 
 
