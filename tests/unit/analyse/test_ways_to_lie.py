@@ -72,6 +72,26 @@ def test_dropping_disputed_turns(tmp_path: Path) -> None:
     assert (ga.disputed.count, ga.disputed.n) == (2, 3)
 
 
+def test_hiding_what_rests_on_the_second_detector(tmp_path: Path) -> None:
+    run = MadeUp()
+    call = run.call("ga", 0)
+    for _ in range(3):
+        run.turn(call, 800.0, disputed=False, energy_outcome="answered", energy_latency_ms=800.0)
+    run.turn(call, 4000.0, disputed=True, energy_outcome="answered", energy_latency_ms=500.0)
+    run.turn(call, None, disputed=True, energy_outcome="answered", energy_latency_ms=600.0)
+    run.turn(call, 700.0)  # no second opinion: the first one is all there is
+    ga = figures(run, tmp_path)
+    assert ga.energy_alone is not None
+    assert (ga.answered.count, ga.energy_alone.answered.count) == (5, 6)
+    assert (ga.reply_latency["p50"].value_ms, ga.energy_alone.reply_latency["p50"].value_ms) == (800.0, 700.0)
+
+
+def test_a_run_with_one_detector_has_no_figure_of_two(tmp_path: Path) -> None:
+    run = MadeUp()
+    run.turn(run.call("ga", 0), 800.0)
+    assert figures(run, tmp_path).energy_alone is None
+
+
 def test_re_prompts_counted_as_turns(tmp_path: Path) -> None:
     run = MadeUp()
     call = run.call("ga", 0)

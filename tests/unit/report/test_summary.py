@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from loadtest.errors import ExitCode, RecordError
+from loadtest.record.tables import ANALYSIS_KEY, ANALYSIS_VERSION
 from loadtest.report.summary import exit_code, summarise, write_summary
 from tests.unit.made_up import MadeUp, ordinary_run
 
@@ -266,6 +268,17 @@ def test_documented_keys_are_the_keys(tmp_path: Path) -> None:
     told = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     figures = {f"arms.<arm>.figures.{key}" for key in body["arms"]["ga"]["figures"]}
     assert told == set(body) | {f"arms.<arm>.{key}" for key in body["arms"]["ga"]} - {"arms.<arm>.figures"} | figures
+
+
+@pytest.mark.parametrize(("found", "words"), [("0", "by analysis 0"), (None, "before analyses had versions")])
+def test_a_run_that_an_older_analysis_measured_says_so(tmp_path: Path, found: str | None, words: str) -> None:
+    folder = ordinary_run().write(tmp_path)
+    fresh = summarise(folder)
+    assert fresh.analysis_version == ANALYSIS_VERSION
+    assert not any("analys" in warning for warning in fresh.warnings)
+    made_by = {} if found is None else {ANALYSIS_KEY: found}
+    pl.read_parquet(folder.table("turns")).write_parquet(folder.table("turns"), metadata=made_by)
+    assert any(words in warning and "measure the run again" in warning for warning in summarise(folder).warnings)
 
 
 def test_a_folder_that_was_not_measured_is_an_error_with_a_remedy(tmp_path: Path) -> None:
