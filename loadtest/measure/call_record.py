@@ -118,9 +118,7 @@ class CallRecord:
         return hang_up is not None and hang_up.cause in {EndCause.AGENT_HANGUP, EndCause.ROOM_CLOSED}
 
 
-def read_call(
-    planned: PlannedCall, folder: CallFolder, probe_file: Path, *, second_opinion: bool = True
-) -> CallRecord:
+def read_call(planned: PlannedCall, folder: CallFolder, probe_file: Path, *, second_opinion: bool = True) -> CallRecord:
     """Read a call's folder; a call without one was never begun. Raises RecordError if something there is unreadable.
 
     probe_file: what the agent's probe left on this machine, if anything. The callee adds what it lacks when the call is
@@ -168,7 +166,9 @@ def call_record(planned: PlannedCall, read: CallEvents, heard: Acoustics | None)
         if heard.opinions is not None:
             opinions = dict(zip(speech, (o.moved(started.t) for o in heard.opinions), strict=True))
     lines = _lines(read.events, started) if started is not None else ()
-    aside = backchannels(speech, [Span(ln.speech_start_s, ln.speech_end_s) for ln in lines])
+    # An agent that is interrupted is still speaking, however little of it is left.
+    spoken = [Span(ln.speech_start_s, ln.speech_end_s) for ln in lines if ln.kind is not TurnKind.BARGE_IN]
+    aside = backchannels(speech, spoken)
     return CallRecord(
         planned=planned,
         events=read.events,

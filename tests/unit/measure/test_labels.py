@@ -11,6 +11,7 @@ from loadtest.audio.sounds import SoundKind
 from loadtest.audio.wav import RATE, Recording
 from loadtest.measure.backchannels import backchannels
 from loadtest.measure.speech import Span
+from loadtest.record.events import TurnKind
 from tests.unit.audio import scenes
 from tests.unit.audio.signals import Floats, to_int16
 from tests.unit.measure.build import Conversation
@@ -168,6 +169,12 @@ def test_backchannels_by_position() -> None:
     assert aside((10, 10.4), (22, 24)) == []  # what follows answers the next line
     assert aside((3, 3.4), (4.5, 4.9)) == []  # nobody has spoken yet
     assert aside((6.5, 6.9), (7.8, 8.2), (10, 12)) == [6.5, 7.8]
+
+
+def test_what_an_interrupted_agent_still_says_is_no_backchannel() -> None:
+    call = greeted().says(5, 6).sounds((7.2, REPLY)).says(8.2, 13.0, TurnKind.BARGE_IN, 0).sounds((11.5, WORD))
+    rows = call.sounds((14.0, OTHER)).says_goodbye(19, 20).hangs_up(20.5).rows().turns
+    assert not any("backchannel" in (row["labels"] or "") for row in rows)
 
 
 def test_a_sentence_said_again_is_labelled_in_its_turn() -> None:
