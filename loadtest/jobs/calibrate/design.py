@@ -222,8 +222,8 @@ def gaps_run(size: Size, target: Target, at_once: int) -> Experiment:
             target,
             arms={SAME[0]: simulated(SAME[0])},
             blocks=len(calls),
-            rate_per_minute=60 * at_once / call_s,
-            cap=at_once + 1,
+            rate_per_minute=60 * (at_once + 1) / call_s,  # they are silent for most of the time
+            cap=at_once + 2,
             callee={"agent_finished_after_s": wait_s, "max_call_s": call_s},
         ),
         script(1),
