@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from loadtest.audio.wav import write_flac_from_pcm
 from loadtest.cli.prune import prune
 from loadtest.clock import utc_now
 from loadtest.errors import ExitCode
 from loadtest.jobs import prune as job
+from loadtest.jobs.run import _keep_recordings
 from loadtest.measure.acoustics import read_edges, write_edges
 from loadtest.measure.run import measure_run
 from loadtest.record.layout import RunFolder
@@ -254,6 +257,28 @@ def test_interrupted_it_says_what_is_gone(run: RunFolder, monkeypatch: pytest.Mo
     assert recordings(run) == {GAP, DISPUTED, "warmup-ga"}
     gone = sum(map(len, before.values())) - sum(map(len, files(run).values()))
     assert json.loads(result.output)["freed_bytes"] == gone > 0
+
+
+@pytest.mark.parametrize(
+    ("which", "stay"),
+    [("all", {PLAIN, GAP, DISPUTED, "warmup-ga"}), ("gaps", {GAP, DISPUTED}), ("none", set())],
+)
+def test_a_run_keeps_the_recordings_that_its_scenario_says(
+    run: RunFolder, which: Literal["all", "gaps", "none"], stay: set[str]
+) -> None:
+    with hold(run):  # as a run does to its end
+        _keep_recordings(which, run, Console(quiet=True))
+    assert recordings(run) == stay
+
+
+def test_a_run_whose_recordings_cannot_be_removed_says_so_and_goes_on(run: RunFolder) -> None:
+    run.call(PLAIN).edges.unlink()
+    run.call(PLAIN).flac.write_bytes(b"no FLAC")
+    console = Console(file=io.StringIO(), width=1000)
+    _keep_recordings("none", run, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "0 removed, then" in console.file.getvalue()
+    assert "loadtest prune" in console.file.getvalue()
 
 
 def test_edges_are_on_disk_for_good_before_the_recording_goes(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

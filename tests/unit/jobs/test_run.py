@@ -36,10 +36,13 @@ def test_a_folder_that_cannot_be_made_is_said_with_a_remedy(tmp_path: Path, resu
 def test_a_run_that_ended_early_and_cannot_be_measured_says_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = load_scenario(SMOKE)
+    loaded = load_scenario(SMOKE, ["recordings=none"])
     plan = build_plan(loaded)
     folder, info = run._open_run(loaded, plan, tmp_path)
     replace(info, origin_monotonic_s=1.0).write(folder)
+    recording = folder.warmup("warmup-ga").flac
+    recording.parent.mkdir(parents=True)
+    recording.touch()
 
     async def ends_early(*_: object) -> None:
         raise EndedEarlyError("ended early at the limit", remedy="Raise it.")
@@ -53,3 +56,4 @@ def test_a_run_that_ended_early_and_cannot_be_measured_says_both(
         run._run_in(folder, info, loaded, plan, Console(quiet=True), -1)
     assert "Raise it." in raised.value.remedy
     assert f"loadtest measure {folder.path}" in raised.value.remedy
+    assert recording.exists()  # whatever the scenario keeps: nothing has been made of it yet
