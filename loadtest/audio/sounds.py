@@ -25,6 +25,9 @@ Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+SILENT_DBFS = -120.0
+"""Below a single step of 16 bits in 10 ms."""
+
 KEY_S = 0.04
 """Shortest DTMF that a receiver must take (ITU-T Q.24)."""
 KEY_DBFS = -45.0
@@ -110,9 +113,9 @@ def _without(samples: Samples, rate: int, sounds: Sequence[Sound], guard_s: floa
 
 
 def _levels(samples: Samples, rate: int) -> Floats:
-    """RMS level of each whole 10 ms, dBFS; minus infinity for zeros."""
-    with np.errstate(divide="ignore"):
-        levels: Floats = 10.0 * np.log10(frame_powers(samples, rate) / (round(FRAME_S * rate) * FULL_SCALE**2))
+    """RMS level of each whole 10 ms, dBFS; SILENT_DBFS for zeros."""
+    full = round(FRAME_S * rate) * FULL_SCALE**2
+    levels: Floats = 10.0 * np.log10(np.maximum(frame_powers(samples, rate) / full, 10.0 ** (SILENT_DBFS / 10.0)))
     return levels
 
 
@@ -140,7 +143,7 @@ def _inside(count: int, spans: Iterable[Segment | Sound], guard_s: float) -> Boo
 def _floor(levels: Floats, speech: Sequence[Segment]) -> float:
     """Level of what lies under everything, dBFS."""
     quiet = levels[~_inside(len(levels), speech, 0.2)]
-    return float(np.median(quiet)) if len(quiet) else -np.inf
+    return float(np.median(quiet)) if len(quiet) else SILENT_DBFS
 
 
 def _keys(samples: Samples, rate: int) -> Iterator[Sound]:

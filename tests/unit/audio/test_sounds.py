@@ -108,6 +108,13 @@ def test_next_to_nothing_is_nothing(samples: Samples) -> None:
     assert listen(samples, RATE) == ((), ())
 
 
+def test_sound_that_comes_and_goes_with_digital_silence_warns_of_nothing() -> None:
+    hiss = noise(4 * RATE, -60.0)
+    hiss[np.arange(len(hiss)) % 1600 < 960] = 0
+    _, found = listen(to_int16(np.concatenate((sentences()[0], np.zeros(RATE), hiss))), RATE)
+    assert {sound.kind for sound in found} <= {SoundKind.NEAR_ZERO}
+
+
 def test_single_steps_that_a_decoder_leaves_are_nothing() -> None:
     made = scene((), 1).channel.copy()
     steps = np.random.default_rng(1).random(len(made)) < 0.03
