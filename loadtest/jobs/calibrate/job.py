@@ -262,7 +262,9 @@ def _finished(
         code = ExitCode.INTERRUPTED
     elif failure is not None:
         code = failure.exit_code
-    elif calibration.valid_share is not None and calibration.valid_share < VALID_SHARE:
+    elif (calibration.valid_share is not None and calibration.valid_share < VALID_SHARE) or any(
+        found.held == 0 for found in job.searched.values()
+    ):
         code = ExitCode.INVALID
     else:
         code = ExitCode.OK

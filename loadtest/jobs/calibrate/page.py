@@ -145,6 +145,8 @@ def _searched(of: Searched | None) -> str:
         return "not measured"
     looks = ", ".join(f"{look.calls} {'held' if look.held else _why(look.touched)}" for look in of.looks)
     touched = "no limit touched" if of.touched is None else f"not {of.touched}"
+    if of.held == 0:
+        touched += ": not even the fewest that were tried, so something else keeps this machine busy"
     return f"{of.held} held, {touched} ({looks})"
 
 
