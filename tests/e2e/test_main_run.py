@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 
 from loadtest.record.events import RecordingStarted, RoomCreated
+from loadtest.stack.gemini.recordings import FOLDER as VOICES
 from tests.e2e.harness import Results, loadtest
 from tests.e2e.main_run import LINES, MainRun, main_run
 
@@ -311,6 +313,16 @@ def test_no_key_is_in_the_results(whole: MainRun) -> None:
             content = file.read_bytes()
             assert not [secret for secret in whole.secrets if secret.encode() in content], file
     assert not [secret for secret in whole.secrets if secret in whole.results.stdout + whole.results.stderr]
+
+
+def test_no_word_that_was_said_is_in_the_results(run: Results) -> None:
+    """Agent and simulator have them all as text: what it says itself, and what it takes the caller to have said."""
+    said = [recording["text"] for recording in json.loads((VOICES / "voices.json").read_text())]
+    assert len(said) > 5
+    for file in run.folder.path.rglob("*"):
+        if file.is_file() and file.suffix != ".flac":
+            content = str(pl.read_parquet(file).to_dicts()) if file.suffix == ".parquet" else file.read_text()
+            assert not [text for text in (*said, "Utterance") if text[:20] in content], file
 
 
 def test_warm_up_calls_are_kept_apart(run: Results) -> None:
