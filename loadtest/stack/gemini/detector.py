@@ -26,6 +26,8 @@ PREROLL = 60
 RESET_FRAMES = 2
 """Consecutive speech frames that break a silence."""
 FLOOR_FRAMES = 200
+STEADY_DB = 2.5
+"""Soft speech is never as even as this for CONFIRM_FRAMES (standard deviation of its frames); noise that sets in is."""
 LOWEST_DB = -52.0
 HIGHEST_DB = -34.0
 OVER_FLOOR_DB = 12.0
@@ -117,6 +119,10 @@ class SpeechDetector:
 
     def _maybe_start(self) -> SpeechStart | None:
         if sum(self._recent) < CONFIRM_FRAMES:
+            return None
+        recent = list(self._levels)[-len(self._recent) :]
+        levels = [level for level, loud in zip(recent, self._recent, strict=True) if loud]
+        if np.std(levels) < STEADY_DB and max(levels) < HIGHEST_DB:
             return None
         first = next(i for i, loud in enumerate(self._recent) if loud)
         self._start = self._frame - len(self._recent) + first

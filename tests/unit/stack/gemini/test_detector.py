@@ -8,6 +8,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from loadtest.audio.noise import NoiseKind, noise
 from loadtest.stack.gemini import recordings
 from loadtest.stack.gemini.detector import RATE, SpeechDetector, SpeechEnd, SpeechStart
 from tests.unit.stack.gemini.conftest import silence, speech
@@ -68,14 +69,22 @@ def test_opus_moves_the_end_by_a_few_milliseconds_at_most(name: str, gain: float
 
 
 def test_steady_noise_is_not_speech_and_speech_is_heard_through_it() -> None:
-    noise = np.random.default_rng(5).normal(0.0, 0.003, 12 * RATE)
-    assert edges(pcm(noise)) == []
+    line = np.random.default_rng(5).normal(0.0, 0.003, 12 * RATE)
+    assert edges(pcm(line)) == []
     begin, voice = 6 * RATE, recorded("reply-06.flac")
-    noise[begin : begin + voice.size] += voice
-    starts = [edge.at_sample for edge in edges(pcm(noise)) if isinstance(edge, SpeechStart)]
-    ends = [edge.at_sample for edge in edges(pcm(noise)) if isinstance(edge, SpeechEnd)]
+    line[begin : begin + voice.size] += voice
+    starts = [edge.at_sample for edge in edges(pcm(line)) if isinstance(edge, SpeechStart)]
+    ends = [edge.at_sample for edge in edges(pcm(line)) if isinstance(edge, SpeechEnd)]
     assert starts[-1] == pytest.approx(begin, abs=0.2 * RATE)
     assert ends[-1] == pytest.approx(begin + voice.size, abs=0.15 * RATE)
+
+
+@pytest.mark.parametrize("kind", [NoiseKind.WHITE, NoiseKind.PINK])
+def test_noise_that_sets_in_is_not_speech(kind: NoiseKind) -> None:
+    """The callee picks up on a noisy line."""
+    line = np.concatenate((np.zeros(2 * RATE), noise(kind, 8 * RATE, -45.0, seed=3) / 32768))
+    assert edges(pcm(line)) == []
+    assert edges(pcm(through_opus(line))) == []
 
 
 def test_end_pointing_waits_as_long_as_it_is_told() -> None:
