@@ -15,7 +15,7 @@ SAME_CLOSE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What was injected in valid turns, and what of it was found. `invented` is of `turns` without any of it."""
+    """What was injected in valid turns, what of it was found, and what was found in all valid `turns` besides."""
 
     injected: int
     found: int
@@ -49,15 +49,15 @@ def holes_found(turns: Sequence[Matched], echoes: Sequence[Row], gaps: Sequence[
     Of a turn with a hole one gap is the hole, the nearest in length; any other is invented. One in a greeting, too.
     """
     rows = [gap for gap in gaps if gap["kind"] == "mid_reply"]
-    injected = found = not_judged = invented = clean = 0
+    injected = found = not_judged = invented = judged = 0
     errors = []
     for turn in turns:
         here = [gap["gap_ms"] for gap in rows if _of(turn.row, gap)]
         hole_ms = turn.truth.hole_ms
+        judged += bool(turn.row["valid"])
         if not turn.row["valid"]:
             not_judged += hole_ms is not None
         elif hole_ms is None:
-            clean += 1
             invented += len(here)
         else:
             injected += 1
@@ -75,7 +75,7 @@ def holes_found(turns: Sequence[Matched], echoes: Sequence[Row], gaps: Sequence[
         found=found,
         not_judged=not_judged,
         invented=invented,
-        turns=clean + len(valid),
+        turns=judged + len(valid),
         errors_ms=tuple(errors),
     )
 
@@ -85,12 +85,12 @@ def dead_air_found(turns: Sequence[Matched], truth: Truth, gaps: Sequence[Row], 
     as a reply is later; without it the error would be the offset's.
     """
     rows = [gap for gap in gaps if gap["kind"] == "dead_air"]
-    injected = found = not_judged = invented = clean = 0
+    injected = found = not_judged = invented = judged = 0
     errors = []
     for turn in turns:
         here = [gap["gap_ms"] for gap in rows if _of(turn.row, gap)]
+        judged += bool(turn.row["valid"])
         if turn.truth.fault != "F1":
-            clean += bool(turn.row["valid"])
             invented += len(here) if turn.row["valid"] else 0
         elif not turn.row["valid"]:
             not_judged += 1
@@ -106,7 +106,7 @@ def dead_air_found(turns: Sequence[Matched], truth: Truth, gaps: Sequence[Row], 
         found=found,
         not_judged=not_judged,
         invented=invented,
-        turns=clean,
+        turns=judged,
         errors_ms=tuple(errors),
     )
 

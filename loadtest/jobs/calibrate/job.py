@@ -67,6 +67,8 @@ class _Job:
     notes: list[RunNote] = field(default_factory=list)
     truth: Evidence | None = None
     gaps: Evidence | None = None
+    crowded: list[Evidence] = field(default_factory=list)
+    """With more and more calls: nothing was injected there, so nothing must be found in turns that are valid."""
     blind: Blind | None = None
     searched: dict[Way, Searched] = field(default_factory=dict)
 
@@ -154,6 +156,7 @@ class _Job:
                 self.say(f"  {error.message}")
                 return Look(calls=calls, held=False, turns=0, touched={"stack_error": 1})
             measured = evidence(folder)
+            self.crowded.append(measured)
             return look_at(calls, measured.turns, measured.calls)
 
         return look
@@ -183,7 +186,7 @@ class _Job:
             sweep=line,
             path=path,
             floor=None if self.truth is None else floor(self.truth.echoes),
-            holes=together([measured.holes() for measured in both]) if both else None,
+            holes=together([measured.holes() for measured in (*both, *self.crowded)]) if both else None,
             dead_air=None if self.truth is None else self.truth.dead_air(offset_ms),
             closes_1011=None if self.truth is None else self.truth.closes_1011(),
             blind=self.blind,

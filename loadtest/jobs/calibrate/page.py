@@ -108,7 +108,7 @@ def _gaps(found: Calibration) -> Iterator[str]:
 def _found(of: Found | None) -> str:
     if of is None:
         return "not measured"
-    text = f"{of.found} of {of.injected} found, {of.invented} invented in {of.turns} turns without"
+    text = f"{of.found} of {of.injected} found, {of.invented} invented in {of.turns} turns"
     if of.not_judged:
         text += f", {of.not_judged} in invalid turns"
     if of.error is not None:

@@ -95,7 +95,7 @@ def test_found_missed_and_invented_are_counted_on_the_page() -> None:
             ),
         )
     )
-    assert "29 of 30 found, 1 invented in 170 turns without, 2 in invalid turns" in text
+    assert "29 of 30 found, 1 invented in 170 turns, 2 in invalid turns" in text
     assert "largest 12 ms" in text
     assert "4 held, not 6 (6 not: cpu_stall)" in text
 

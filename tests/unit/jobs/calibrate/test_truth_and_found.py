@@ -85,7 +85,7 @@ def test_an_offset_is_what_goes_up_and_what_comes_down(turns: list[Matched]) -> 
 
 def test_a_hole_is_found_with_its_error_and_a_second_gap_is_invented(turns: list[Matched]) -> None:
     found = holes_found(turns, (), [gap(0, 421.0)])
-    assert (found.injected, found.found, found.invented, found.turns) == (1, 1, 0, 2)
+    assert (found.injected, found.found, found.invented, found.turns) == (1, 1, 0, 3)
     assert found.errors_ms == (pytest.approx(21.0),)
     assert holes_found(turns, (), [gap(0, 300.0), gap(0, 421.0)]).invented == 1
     assert holes_found(turns, (), []).found == 0
@@ -100,7 +100,7 @@ def test_nothing_is_judged_by_invalid_turns(truth: Truth) -> None:
 
 def test_an_echo_has_turns_without_gaps_too(turns: list[Matched]) -> None:
     echoes = [row(7, 60.0, 61.0), row(8, 70.0, 71.0), row(9, 80.0, 81.0, valid=False)]
-    assert holes_found(turns, echoes, []).turns == 4
+    assert holes_found(turns, echoes, []).turns == 5
     assert holes_found(turns, echoes, [gap(7, 280.0), gap(9, 280.0)]).invented == 1
 
 
@@ -108,7 +108,7 @@ def test_a_lost_reply_is_a_dead_air_as_long_as_until_the_endpoint_spoke_again(
     truth: Truth, turns: list[Matched]
 ) -> None:
     found = dead_air_found(turns, truth, [gap(2, 11_055.0, "dead_air")], offset_ms=150.0)
-    assert (found.injected, found.found, found.invented, found.turns) == (1, 1, 0, 2)
+    assert (found.injected, found.found, found.invented, found.turns) == (1, 1, 0, 3)
     assert found.errors_ms == (pytest.approx(11_055 - 10_900 - 150),)
     assert dead_air_found(turns, truth, [gap(1, 9000.0, "dead_air")], offset_ms=0.0).invented == 1
 
@@ -128,7 +128,7 @@ def test_closes_are_counted_until_the_hang_up(truth: Truth) -> None:
 def test_runs_are_put_together(turns: list[Matched]) -> None:
     one = holes_found(turns, (), [gap(0, 421.0)])
     both = together([one, one])
-    assert (both.injected, both.found, both.turns, len(both.errors_ms)) == (2, 2, 4, 2)
+    assert (both.injected, both.found, both.turns, len(both.errors_ms)) == (2, 2, 6, 2)
 
 
 def test_the_floor_is_what_an_echo_takes_beyond_its_own_delay() -> None:
