@@ -46,8 +46,6 @@ CLICK_S = 0.05
 CLICK_DBFS = -45.0
 CLICK_ALONE_S = 0.1
 CLICK_OVER_DB = 20.0
-TRAIN_LOUD = 0.25
-"""Speech is within 15 dB of its loudest 10 ms for most of the time, a train of clicks for less than this."""
 
 AUDIBLE_DBFS = -65.0
 """Nobody hears on a telephone what is softer."""
@@ -94,11 +92,10 @@ def listen(samples: Samples, rate: int) -> tuple[tuple[Segment, ...], tuple[Soun
     levels = _levels(channel, rate)
     floor = _floor(levels, speech)
     breaths = tuple(_breaths(channel, rate, levels, floor, speech))
-    trains = tuple(_trains(levels, speech))
-    if breaths or trains:
-        channel = _without(channel, rate, (*breaths, *trains), 0.0)
+    if breaths:
+        channel = _without(channel, rate, breaths, 0.0)
         speech, levels = speech_segments(channel, rate), _levels(channel, rate)
-    found = [*keys, *breaths, *trains, *_clicks(levels, floor, speech)]
+    found = [*keys, *breaths, *_clicks(levels, floor, speech)]
     found += _noises(levels, speech, found)
     return speech, tuple(sorted(found, key=lambda sound: (sound.start_s, sound.kind)))
 
@@ -189,17 +186,6 @@ def _breath(channel: Samples, rate: int, levels: Floats, spoken: float, first: i
     sound = channel[round(first * FRAME_S * rate) : round(last * FRAME_S * rate)]
     if float(np.mean(voiced(sound, rate))) <= BREATH_VOICED:
         yield Sound(SoundKind.BREATH, first * FRAME_S, last * FRAME_S)
-
-
-def _trains(levels: Floats, speech: Sequence[Segment]) -> Iterator[Sound]:
-    """Clicks so close together that their energy made speech of them."""
-    for segment in speech:
-        first, last = int(segment.start_s / FRAME_S), int(np.ceil(segment.end_s / FRAME_S))
-        within = levels[first:last]
-        loud = within > within.max() - 15.0
-        longest = max(end - start for start, end in _runs(loud))
-        if longest * FRAME_S <= CLICK_S and float(loud.mean()) <= TRAIN_LOUD:
-            yield Sound(SoundKind.CLICK, first * FRAME_S, last * FRAME_S)
 
 
 def _clicks(levels: Floats, floor: float, speech: Sequence[Segment]) -> Iterator[Sound]:

@@ -26,10 +26,12 @@ def main() -> None:
     out = sys.stdout.write
     each = sum(placed.kind is SoundKind.BREATH for one in made for placed in one.sounds)
     minutes = sum(len(one.channel) for one in made) / RATE / 60
-    out(f"{each} sounds of each kind in {minutes:.0f} minutes, through each line: missed, made up\n\n")
+    out(
+        f"{each} sounds of each kind in {minutes:.0f} minutes, through each line: missed, made up, taken for speech\n\n"
+    )
     out(f"| | {' | '.join(LINES)} |\n|{'---|' * (len(LINES) + 1)}\n")
     for kind in SoundKind:
-        row = (f"{cells[line][kind][0]}, {cells[line][kind][1]}" for line in LINES)
+        row = (", ".join(map(str, cells[line][kind])) for line in LINES)
         out(f"| `{kind.value}` | {' | '.join(row)} |\n")
     again = {line: _again(line) for line in LINES}
     out(f"| said again | {' | '.join(f'{missed}, {false}' for missed, false, _, _ in again.values())} |\n")
@@ -37,18 +39,20 @@ def main() -> None:
     out(f"\nsaid again: {pairs} sentences; {others} pairs of different sentences of one voice\n")
 
 
-def _sounds(made: list[Scene], line: str) -> dict[SoundKind, tuple[int, int]]:
-    """By kind: how many were missed, how many found where there is nothing of the kind."""
-    missed, false = dict.fromkeys(SoundKind, 0), dict.fromkeys(SoundKind, 0)
+def _sounds(made: list[Scene], line: str) -> dict[SoundKind, tuple[int, int, int]]:
+    """By kind: how many were missed, found where there is no sound, taken for speech or for a part of it."""
+    missed, false, taken = (dict.fromkeys(SoundKind, 0) for _ in range(3))
     for one in made:
-        _, found = listen(LINES[line](one.channel), RATE)
+        speech, found = listen(LINES[line](one.channel), RATE)
         for placed in one.sounds:
+            start_s, end_s = placed.start_s + NEAR_S, placed.end_s - NEAR_S
+            taken[placed.kind] += any(segment.start_s < end_s and segment.end_s > start_s for segment in speech)
             near = (s for s in found if s.start_s < placed.end_s + NEAR_S and s.end_s > placed.start_s - NEAR_S)
             missed[placed.kind] += all(sound.kind is not placed.kind for sound in near)
         for sound in found:
             near_any = any(sound.start_s < p.end_s + NEAR_S and sound.end_s > p.start_s - NEAR_S for p in one.sounds)
             false[sound.kind] += not near_any
-    return {kind: (missed[kind], false[kind]) for kind in SoundKind}
+    return {kind: (missed[kind], false[kind], taken[kind]) for kind in SoundKind}
 
 
 def _again(line: str) -> tuple[int, int, int, int]:

@@ -72,6 +72,14 @@ def test_other_sounds_take_no_part_in_speech(line: str) -> None:
     assert sum(one > 0.02 for one in late) - len(taken) <= (4 if line == "G.711" else 0)
 
 
+def test_a_soft_word_is_no_breath() -> None:
+    word = sentences()[-1][: RATE // 2]
+    for softer in (10, 15):
+        quiet = word * 10 ** (-softer / 20)
+        channel = to_int16(np.concatenate((sentences()[0], np.zeros(RATE), quiet, np.zeros(RATE))))
+        assert listen(channel, RATE) == (speech_segments(channel, RATE), ())
+
+
 def test_speech_alone_keeps_its_edges() -> None:
     channel = to_int16(np.concatenate([np.concatenate((one, np.zeros(RATE))) for one in sentences()]))
     assert listen(channel, RATE) == (speech_segments(channel, RATE), ())
