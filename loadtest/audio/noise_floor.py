@@ -13,7 +13,17 @@ import numpy.typing as npt
 
 from loadtest.audio.p56 import FULL_SCALE
 
-__all__ = ["FRAME_S", "SILENT", "NoiseFloor", "Powers", "energy", "frame_powers", "level_dbfs", "noise_floor"]
+__all__ = [
+    "FRAME_S",
+    "SILENT",
+    "NoiseFloor",
+    "Powers",
+    "energy",
+    "frame_powers",
+    "level_dbfs",
+    "noise_floor",
+    "noise_frames",
+]
 
 Powers = npt.NDArray[np.int64]  # sums of squares
 
@@ -31,6 +41,9 @@ LEAST = 30
 PEAK_SHARE = 0.02
 """The loudest frames, which say how loud noise gets."""
 
+LEAST_MARGIN_DB = 2.0
+PEAK_MARGIN_DB = 1.0
+
 _CHUNK = 1 << 20
 
 
@@ -41,6 +54,11 @@ class NoiseFloor:
     median_dbfs: float
     peak_dbfs: float
     """Exceeded by two frames in a hundred."""
+
+    @property
+    def exceeded_dbfs(self) -> float:
+        """What exceeds this is no noise."""
+        return max(self.median_dbfs + LEAST_MARGIN_DB, self.peak_dbfs + PEAK_MARGIN_DB)
 
 
 SILENT = NoiseFloor(-math.inf, -math.inf)
@@ -57,18 +75,23 @@ def frame_powers(channel: npt.NDArray[np.int16], rate: int) -> Powers:
     return powers
 
 
-def noise_floor(powers: Powers, rate: int, loud_dbfs: float) -> NoiseFloor:
-    """The noise between what is louder than it; SILENT if that is digital silence, or if there is too little of it.
+def noise_frames(powers: Powers, rate: int, loud_dbfs: float) -> npt.NDArray[np.bool_]:
+    """For each frame, whether it is nothing but noise; none, if there are too few that are.
 
     loud_dbfs: what exceeds this is no noise where noise cannot be told by its own level.
     """
-    frame = round(FRAME_S * rate)
-    quiet = powers[_away_from(_louder_than_the_quietest(powers))]
-    if len(quiet) < LEAST:
-        quiet = powers[_away_from(powers > energy(frame, loud_dbfs))]
-    if len(quiet) < LEAST:
+    quiet = _away_from(_louder_than_the_quietest(powers))
+    if quiet.sum() < LEAST:
+        quiet = _away_from(powers > energy(round(FRAME_S * rate), loud_dbfs))
+    return quiet if quiet.sum() >= LEAST else np.zeros(len(powers), dtype=bool)
+
+
+def noise_floor(noise: Powers, rate: int) -> NoiseFloor:
+    """Of frames that are nothing but noise; SILENT if there are none, or if they are digital silence."""
+    if len(noise) == 0:
         return SILENT
-    return NoiseFloor(level_dbfs(quantile(quiet, 0.5), frame), level_dbfs(quantile(quiet, 1.0 - PEAK_SHARE), frame))
+    frame = round(FRAME_S * rate)
+    return NoiseFloor(level_dbfs(quantile(noise, 0.5), frame), level_dbfs(quantile(noise, 1.0 - PEAK_SHARE), frame))
 
 
 def quantile(powers: Powers, share: float) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.audio import edges
+from loadtest.audio import runs
 from loadtest.audio.edges import Segment, speech_segments
 from loadtest.audio.wav import RATE, Samples
 from tests.unit.audio.signals import Floats, burst, noise, shipped_lines, to_int16
@@ -136,5 +136,5 @@ def test_the_level_is_that_of_the_segment() -> None:
 @pytest.mark.parametrize("chunk", [161, 1000, 4096])
 def test_edges_do_not_depend_on_how_much_is_worked_on_at_once(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = speech_segments(CONVERSATION, RATE)
-    monkeypatch.setattr(edges, "_CHUNK", chunk)
+    monkeypatch.setattr(runs, "_CHUNK", chunk)
     assert speech_segments(CONVERSATION, RATE) == expected
