@@ -207,8 +207,8 @@ def test_a_second_greeting_is_labelled_in_the_re_prompt_that_it_answers_and_in_i
 
 def test_a_script_turn_has_the_labels_of_its_re_prompts() -> None:
     rest_s = 13.0 + seconds(REPLY) + 2.0
-    call = greeted().says(5, 6).asks_again(11, 12, 0).sounds((13.0, REPLY), (rest_s, OTHER)).says(21, 22)
-    rows = call.sounds((23.0, OTHER)).hangs_up(28.0).rows().turns
+    call = greeted().says(5, 6).asks_again(11, 12, 0).sounds((13.0, REPLY), (rest_s, OTHER)).says(24, 25)
+    rows = call.sounds((26.0, OTHER)).hangs_up(31.0).rows().turns
     assert [(row["outcome"], row["labels"]) for row in rows] == [
         ("no_reply", "hole"),
         ("answered", "hole"),
