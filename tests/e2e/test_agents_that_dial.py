@@ -55,6 +55,8 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Results:
         arrivals=[{"rate_per_minute": 150}],
         callee={
             "greeting_limit_s": 0.5,  # who is called says something first
+            "patience_s": 15.0,
+            "agent_join_limit_s": 60.0,
             "pickup": {"answer": 0.4, "no_answer": 0.2, "busy": 0.2, "rejected": 0.2},
         },
     )
@@ -129,9 +131,10 @@ def moods(tmp_path_factory: pytest.TempPathFactory, livekit: tuple[dict[str, str
         cap=16,
         arrivals=[{"rate_per_minute": 150}],
         callee={
-            "ring_s": 1.5,
-            "agent_join_limit_s": 6.0,
-            "patience_s": 6.0,
+            "ring_s": 4.0,  # longer than it takes an agent to delete the room, however busy the machine is
+            "agent_join_limit_s": 15.0,
+            "greeting_limit_s": 30.0,
+            "patience_s": 15.0,
             "pickup": {"answer": 0.5, "busy": 0.5},
         },
     )
@@ -207,7 +210,7 @@ def test_agents_that_come_and_do_not_dial(moods: Results) -> None:
     assert ends(moods, "leaves") == {"answer": left, "busy": left}
     for outcome, cause, reason in ends(moods, "idle").values():
         assert (outcome, cause) == ("agent_no_show", "callee_hangup")
-        assert re.fullmatch(r"agent agent-\w+ came but did not dial within 6 s", reason)
+        assert re.fullmatch(r"agent agent-\w+ came but did not dial within 15 s", reason)
 
 
 def test_what_goes_wrong_is_told_as_the_server_tells_it(moods: Results) -> None:

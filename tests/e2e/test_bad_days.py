@@ -13,9 +13,11 @@ import pytest
 
 from loadtest.record.events import Ended, Event, HangUp, Heard, LineEnded, LineStarted
 from loadtest.stack.install import find_server
-from tests.e2e.harness import LiveRun, Results, happened, loadtest, moody, profile, scenario
+from tests.e2e.harness import INDULGENT, LIMIT_S, LiveRun, Results, happened, loadtest, moody, profile, scenario
 
-CALLS = 6
+# Runs that are ended by what befalls them never come to their last call, however slow the machine is.
+CALLS = {"callee process": 7}
+NEVER_OVER = 30
 # Long enough for a call to be still in progress when the disaster strikes, on a machine that is busy with six others.
 LINES = ("yes-please", "how-much", "who-is-calling")
 REFERENCE = {"model": "gemini-3.8-live", "endpoint": profile()}
@@ -70,10 +72,17 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Ends:
             # The one that must clean up after itself without a chance to do so has processes of every kind.
             arm = REFERENCE if what == "kill -9" else moody("talks")
             folder = tmp_path_factory.mktemp(what.replace(" ", "-"))
-            file = scenario(folder, {"only": arm}, lines=LINES, blocks=CALLS, arrivals=[{"rate_per_minute": 10}])
+            file = scenario(
+                folder,
+                {"only": arm},
+                lines=LINES,
+                blocks=CALLS.get(what, NEVER_OVER),
+                arrivals=[{"rate_per_minute": 10}],
+                callee={"greeting_limit_s": 30.0},
+            )
             running[what] = stack.enter_context(LiveRun(file))
         struck: dict[str, str] = {}
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + LIMIT_S
         while len(struck) < len(running):
             for what, live in running.items():
                 if what in struck or (call_id := live.call_with(in_conversation)) is None:
@@ -95,7 +104,7 @@ def test_nothing_is_left_running(ends: Ends, what: str) -> None:
 def check_accounts(run: Results) -> None:
     """Every planned call has one row, whatever happened, and the rest was never dialled."""
     assert [row["call_id"] for row in run.table("calls")] == run.plan()
-    assert len(run.plan()) == CALLS
+    assert len(run.plan()) == NEVER_OVER
     assert run.table("calls")[-1]["outcome"] == "not_dialled"
     begun = {path.name for path in (run.folder.path / "calls").iterdir()}
     assert {call_id for call_id, outcome in run.outcomes().items() if outcome != "not_dialled"} == begun
@@ -199,7 +208,9 @@ def test_a_stopped_callee_process_invalidates_the_turns_in_progress_and_no_other
         lines=("yes-please", "how-much"),
         blocks=2,
         arrivals=[{"rate_per_minute": 20}],
-        validity={"cpu_share": 1.0, "cpu_stall": 1.0, "loop_lag_ms": 500, "frame_gap_ms": 500, "dial_late_ms": 60_000},
+        # A busy machine holds nothing up for so long.
+        validity={**INDULGENT, "loop_lag_ms": 2000, "frame_gap_ms": 2000},
+        callee={"greeting_limit_s": 30.0},
     )
     with LiveRun(file) as live:
         call_id = live.wait_for_call(mid_reply, "a reply")
@@ -207,7 +218,7 @@ def test_a_stopped_callee_process_invalidates_the_turns_in_progress_and_no_other
         pid = callee_process_of(live, Results(live.folder, 0, "", "", ()).process(call_id))
         os.kill(pid, signal.SIGSTOP)
         stopped = time.monotonic()
-        time.sleep(1.0)  # the disturbance
+        time.sleep(3.0)  # the disturbance
         continued = time.monotonic()
         os.kill(pid, signal.SIGCONT)
         run = live.finish()
@@ -218,10 +229,10 @@ def test_a_stopped_callee_process_invalidates_the_turns_in_progress_and_no_other
         start_s, end_s = spans(run.events(row["call_id"]), run.calls()[row["call_id"]]["ended_s"])[row["turn"]]
         elsewhere = run.process(row["call_id"]) != run.process(call_id)
         if elsewhere or start_s > to_s + 0.2 or end_s < from_s - 0.2:
-            assert row["valid"], row
+            assert row["valid"], (row["call_id"], row["turn"], row["invalid_reason"])
             valid.add((row["call_id"], row["turn"]))
         elif start_s < to_s - 0.2 and end_s > from_s + 0.2:
-            assert not row["valid"], row
+            assert not row["valid"], (row["call_id"], row["turn"])
             assert "loop_lag" in row["invalid_reason"]
             invalid.add((row["call_id"], row["turn"]))
     # Which turn was in progress by then is the machine's affair; that it was one, and others were not, is not.

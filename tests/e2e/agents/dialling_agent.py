@@ -97,7 +97,7 @@ async def talk(ctx: JobContext, times: int = 10) -> None:
     await ctx.room.local_participant.publish_track(track, rtc.TrackPublishOptions())
     for number in range(times):
         if number:
-            await asyncio.sleep(3.0)  # for the callee's line
+            await asyncio.sleep(5.0)  # for the callee's line
         await source.capture_frame(rtc.AudioFrame(data, 16000, 1, len(data) // 2))
         await source.wait_for_playout()
 
