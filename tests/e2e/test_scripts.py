@@ -1,22 +1,33 @@
-"""A script with keys, a wait, a line for silence and one without a reply, on the real stack."""
+"""Scripts on the real stack: keys, a wait, a line for silence and one without a reply; a barge-in over a noisy line."""
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 
-from loadtest.record.events import KeyPressed, LineStarted
-from tests.e2e.harness import LiveRun, Results, profile, scenario
+from loadtest.audio.p56 import active_level_dbfs
+from loadtest.audio.wav import RATE, Samples, read_line
+from loadtest.record.events import CallStarted, KeyPressed, LineStarted, ProbeMessage, RecordingStarted
+from loadtest.stack.gemini.recordings import FOLDER as VOICES
+from tests.e2e.harness import AUDIO, LiveRun, Results, line, profile, scenario
 
 ARM = {"model": "gemini-3.8-live", "endpoint": profile("gemini-3.8-live", {"fault": "F26", "at_turn": 1})}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """One call with the shipped script; the first thing that is said to the agent, keys aside, has no reply."""
+    """One call with the shipped script; the first thing that is said to the agent, keys aside, has no reply.
+
+    What was said is stored, telephone numbers are hashed, and of its recordings those are kept that hold a gap.
+    """
     folder = tmp_path_factory.mktemp("ivr")
-    with LiveRun(scenario(folder, {"only": ARM}, script="scripts/ivr.yaml", callee={"patience_s": 9.0})) as live:
+    stored = {"recordings": "gaps", "transcripts": True, "phone_numbers": "hashed"}
+    file = scenario(folder, {"only": ARM}, script="scripts/ivr.yaml", callee={"patience_s": 9.0}, **stored)
+    with LiveRun(file) as live:
         return live.finish()
 
 
@@ -63,3 +74,104 @@ def test_the_plan_tells_what_was_drawn(run: Results) -> None:
     ((variable,),) = [row["variables"] for row in run.plan_rows()]
     assert variable["name"] == "parcel"
     assert variable["value"] in {"4711", "4712", "4713"}
+
+
+def test_what_was_said_is_in_the_events_if_it_is_asked_for(run: Results) -> None:
+    notes = [event.message for event in run.events("0000-only") if isinstance(event, ProbeMessage)]
+    said = [(note["speaker"], note["text"]) for note in notes if note["type"] == "transcript"]
+    texts = {recording["text"] for recording in json.loads((VOICES / "voices.json").read_text())}
+    assert [text for speaker, text in said if speaker == "callee" and "Utterance" in text]
+    assert [text for speaker, text in said if speaker == "agent" and text in texts]
+
+
+def test_no_telephone_number_is_in_the_results(run: Results) -> None:
+    (planned,) = run.plan_rows()
+    (started,) = (event for event in run.events("0000-only") if isinstance(event, CallStarted))
+    assert re.fullmatch(r"h[0-9a-f]{12}", planned["number"])
+    assert started.number == planned["number"]
+    assert started.room.endswith(f"-{planned['number']}")
+    files = [file for file in run.folder.path.rglob("*") if file.suffix in {".log", ".json", ".jsonl", ".yaml", ".md"}]
+    assert planned["number"] in (run.folder.logs / "livekit-server.log").read_text()
+    assert not [file for file in files if re.search(r"1[2-9]\d\d55501\d\d", file.read_text())]
+
+
+def test_only_recordings_with_a_gap_are_kept(run: Results) -> None:
+    kept = {str(file.relative_to(run.folder.path)) for file in run.folder.path.rglob("audio.*")}
+    assert kept == {"calls/0000-only/audio.flac"}  # the warm-up's is not
+    assert (run.folder.call("0000-only").path / "edges.json").is_file()
+
+
+AFTER_S, SNR_DB = 0.9, 25.0
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """One call over a noisy line, in which the callee interrupts the reply to its only other line."""
+    folder = tmp_path_factory.mktemp("barge-in")
+    arm = {"model": "gemini-3.8-live", "endpoint": profile()}
+    noise = {"kind": "pink", "snr_db": SNR_DB}
+    path = scenario(folder, {"only": arm}, script="barge-in.yaml", callee={"patience_s": 9.0, "line": {"noise": noise}})
+    lines = [line("what-is-it-about"), {**line("please-repeat"), "barge_in": {"after_s": AFTER_S}}]
+    (folder / "barge-in.yaml").write_text(json.dumps({"version": 1, "lines": lines}))
+    with LiveRun(path) as live:
+        return live.finish()
+
+
+def loudness(samples: Samples) -> list[float]:
+    """Level of each 10 ms, dBFS."""
+    frames = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(np.float64)
+    return (10 * np.log10(np.mean(frames**2, axis=1) / 32768**2 + 1e-12)).tolist()
+
+
+def test_an_interrupted_reply_was_given_and_the_barge_in_has_its_own(interrupted: Results) -> None:
+    assert interrupted.outcomes() == {"0000-only": "completed"}, interrupted.stderr
+    asked, barge_in = interrupted.table("turns")
+    assert (asked["kind"], asked["outcome"], asked["truncated"]) == ("script", "answered", False)
+    assert "cut_by_callee" in asked["labels"].split("; ")
+    assert (barge_in["kind"], barge_in["line"], barge_in["outcome"]) == ("barge_in", "please-repeat", "answered")
+    assert (barge_in["lost"], asked["lost"]) == (None, False)
+    assert barge_in["reply_start_s"] > barge_in["speech_end_s"] > asked["reply_end_s"]
+    assert interrupted.table("gaps") == []
+    figures = interrupted.summary()["arms"]["only"]["figures"]
+    assert (figures["script_turns"]["turns"], figures["barge_ins"]["said"], figures["barge_ins"]["n"]) == (1, 1, 1)
+
+
+def test_the_callee_interrupts_when_it_was_told_to(interrupted: Results) -> None:
+    asked, barge_in = interrupted.table("turns")
+    # A busy machine can make the callee later, never sooner; the reply goes on for another second at least.
+    assert AFTER_S - 0.15 < barge_in["speech_start_s"] - asked["reply_start_s"] < AFTER_S + 0.8
+    left, zero_s = left_channel(interrupted)
+    at = round((barge_in["speech_start_s"] - zero_s) * RATE)
+    assert max(loudness(left[at : at + RATE // 5])) > max(loudness(left[at - RATE // 5 : at])) + 10
+
+
+def left_channel(run: Results) -> tuple[Samples, float]:
+    """The callee as sent, and the run time of its first sample."""
+    (started,) = (event for event in run.events("0000-only") if isinstance(event, RecordingStarted))
+    return run.recording("0000-only").left, started.t
+
+
+def test_the_agent_stops_and_the_recording_tells_when(interrupted: Results) -> None:
+    asked, barge_in = interrupted.table("turns")
+    *_, cut = interrupted.truth("interrupted")
+    (sent,) = [one for one in interrupted.truth("reply_audio_sent") if one["turn"] == cut["turn"]]
+    heard_s = asked["reply_end_s"] - asked["reply_start_s"]
+    assert cut["by"] == "caller"
+    assert heard_s < sent["audio_ms"] / 1000 - 0.2  # the rest was there, and the agent dropped it
+    _, zero_s = left_channel(interrupted)
+    at = barge_in["speech_start_s"] - zero_s
+    right = loudness(interrupted.recording("0000-only").right[round(at * RATE) :])
+    loud = [i for i, level in enumerate(right[: round((barge_in["reply_start_s"] - zero_s - at) * 100)]) if level > -50]
+    assert barge_in["stop_ms"] == pytest.approx((loud[-1] + 1) * 10, abs=60)
+
+
+def test_the_noise_is_as_loud_as_asked_for_and_always_there(interrupted: Results) -> None:
+    left, _ = left_channel(interrupted)
+    (first, *_) = (event for event in interrupted.events("0000-only") if isinstance(event, LineStarted))
+    spoken = [read_line(AUDIO / f"{name}.wav").samples for name in ("what-is-it-about", "please-repeat")]
+    speech = active_level_dbfs(np.concatenate(spoken), RATE)
+    assert speech is not None
+    before = left[RATE // 2 : first.start_sample].astype(np.float64)
+    level = 10 * np.log10(np.mean(before**2) / 32768**2)
+    assert level == pytest.approx(speech - SNR_DB, abs=1.5)
+    assert np.mean([one > speech - SNR_DB - 20 for one in loudness(left[RATE // 2 :])]) > 0.97
