@@ -47,6 +47,7 @@ soak: server ## 200 calls in a quarter of an hour, on a quiet machine: does anyt
 .PHONY: accuracy
 accuracy: .venv/.synced ## hold speech edges against recordings whose edges are known; writes to docs/measurement.md
 	$(BIN)/python -m tests.accuracy
+	$(BIN)/python -m tests.accuracy.opinions
 
 .PHONY: clean
 clean: ## remove what these targets made, except results/
