@@ -22,6 +22,7 @@ from loadtest.record.writer import write_atomically
 
 __all__ = ["Acoustics", "acoustics", "read_edges", "write_edges"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acoustics:
     """Made from a recording by `acoustics`, and by nothing else; seconds from its first sample.

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class Conversation:
         answers: int | None = None,
         *,
         after_silence: float | None = None,
-    ) -> Conversation:
+    ) -> Self:
         """The callee speaks from start to end; kind None is the goodbye, or a line to which no reply is awaited."""
         turn = None if kind is None else self.lines
         self.lines += kind is not None
@@ -137,10 +137,10 @@ class Conversation:
         )
         return self
 
-    def asks_again(self, start: float, end: float, after: int) -> Conversation:
+    def asks_again(self, start: float, end: float, after: int) -> Self:
         return self.says(start, end, TurnKind.REPROMPT, after)
 
-    def presses(self, *keys: tuple[float, str]) -> Conversation:
+    def presses(self, *keys: tuple[float, str]) -> Self:
         """A line of keys at these times, each 0.2 s before it is really sent."""
         (first, _), (last, _) = keys[0], keys[-1]
         self.says(first + LEAD_IN_S, last)
@@ -149,29 +149,29 @@ class Conversation:
         self.events[-2:] = [started, *sent, ended]
         return self
 
-    def says_goodbye(self, start: float, end: float) -> Conversation:
+    def says_goodbye(self, start: float, end: float) -> Self:
         return self.says(start, end, None)
 
-    def hears(self, *stretches: tuple[float, float]) -> Conversation:
+    def hears(self, *stretches: tuple[float, float]) -> Self:
         """The agent's speech as received."""
         self.heard += stretches
         return self
 
     def hangs_up(
         self, at: float, cause: EndCause = EndCause.CALLEE_HANGUP, outcome: Outcome = Outcome.COMPLETED
-    ) -> Conversation:
+    ) -> Self:
         self.hung_up = at
         return self.add(
             HangUp(t=ANSWER_S + at, cause=cause), Ended(t=ANSWER_S + at + 0.5, outcome=outcome, cause=cause)
         )
 
-    def add(self, *events: Event) -> Conversation:
+    def add(self, *events: Event) -> Self:
         self.events += events
         return self
 
     # The probe
 
-    def probe(self, at: float, message: wire.Message, *, via: str = "data") -> Conversation:
+    def probe(self, at: float, message: wire.Message, *, via: str = "data") -> Self:
         """A message of the probe, in the agent's clock 1000 s ahead of ours."""
         body = wire.encode(wire.Line(self.seq, ANSWER_S + at + 1000, message))
         self.seq += 1
@@ -184,7 +184,7 @@ class Conversation:
         assert event is not None
         return self.add(event)
 
-    def connects(self, at: float, n: int = 1, setup_ms: float = 100.0, *, resumed: bool = False) -> Conversation:
+    def connects(self, at: float, n: int = 1, setup_ms: float = 100.0, *, resumed: bool = False) -> Self:
         if n == 1:
             self.add(ClockSync(t=ANSWER_S + at, offset_s=-1000.0, uncertainty_ms=2.0))
         return self.probe(at, wire.Connected(n, setup_ms, resumed))
@@ -198,7 +198,7 @@ class Conversation:
         side: wire.Side = "server",
         reason: str = "",
         via: str = "data",
-    ) -> Conversation:
+    ) -> Self:
         return self.probe(at, wire.Closed(n, code, reason, side, "ConnectionClosedError"), via=via)
 
     def generates(
@@ -210,7 +210,7 @@ class Conversation:
         done: float | None = None,
         *,
         empty: bool = False,
-    ) -> Conversation:
+    ) -> Self:
         """One turn of the model."""
         self.probe(created, wire.Generation(id_, "created"))
         if first_audio is not None:
@@ -252,7 +252,9 @@ class Conversation:
 
     def record(self, seconds: float | None = None) -> CallRecord:
         events = tuple(e for e in (decode(encode(event)) for event in self.all_events()) if e is not None)
-        return call_record(self.call, CallEvents(events, 0, 0, torn=False), acoustics(self.recording(seconds), second_opinion=False))
+        return call_record(
+            self.call, CallEvents(events, 0, 0, torn=False), acoustics(self.recording(seconds), second_opinion=False)
+        )
 
     def rows(self, like: Scenario | None = None, machine: Machine | None = None) -> CallRows:
         return call_rows("run", self.record(), like or scenario(), machine or Machine())

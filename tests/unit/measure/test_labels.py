@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ class Heard(Conversation):
 
     put: list[tuple[float, Floats]] = field(default_factory=list)
 
-    def sounds(self, *placed: tuple[float, Floats]) -> Heard:
+    def sounds(self, *placed: tuple[float, Floats]) -> Self:
         self.put += placed
         return self
 
