@@ -23,8 +23,8 @@ from tests.e2e.lossy import lossy_livekit
 
 REFERENCE = {"model": "gemini-3.8-live", "endpoint": profile()}
 LINES = ("yes-please", "yes", "how-much")
-BURNERS = 400
-LATE_MS = 400
+BURNERS = 200
+LATE_MS = 200
 """More than other work on the machine makes a callee late."""
 A_REPORT_S = 2.0
 """What the SDK counts is read once a second, and the server's reports of what it lacks come as often."""
@@ -103,9 +103,9 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Struck:
             relay.loss = 0.0
         live.wait_for_call(mid_reply_to(2), "the last reply")
         with clocked() as hungry, starved(live.process_of("loadtest.run.callee_process").pid):
-            time.sleep(2.0)  # the disturbance
+            time.sleep(3.0)  # the disturbance
         run = live.finish()
-    assert relay.lost > 0
+    assert relay.lost > 20  # the media went through it
     origin: float = run.run_json()["origin_monotonic_s"]
     return Struck(run, (lossy[0] - origin, lossy[1] - origin), (hungry[0] - origin, hungry[1] - origin))
 
@@ -174,7 +174,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Results:
         {"stormy": {**REFERENCE, "endpoint": stormy}, "calm": REFERENCE},
         lines=LINES[:2],
         blocks=2,
-        arrivals=[{"rate_per_minute": 20}],
+        arrivals=[{"rate_per_minute": 40}],
         callee={"reprompts": 0},
         validity={},
     )
