@@ -72,9 +72,10 @@ def calibrate(
     Delays, gaps and 1011s of simulated endpoints are measured as those of any endpoint are, and compared with what was
     so. How many calls at the same time are held is remembered: `plan`, `validate` and `run` warn of more.
     """
-    from loadtest.jobs.calibrate.design import FULL, QUICK, Target
+    from loadtest.jobs.calibrate.design import Target
     from loadtest.jobs.calibrate.job import PHASES
     from loadtest.jobs.calibrate.job import calibrate as do
+    from loadtest.jobs.calibrate.truths import FULL, QUICK
 
     size = QUICK if quick else FULL
     if quick and phases and "truth" not in phases:

@@ -15,8 +15,9 @@ from rich.console import Console
 
 from loadtest.errors import ExitCode
 from loadtest.jobs.calibrate import design, job
-from loadtest.jobs.calibrate.design import Size, Target
+from loadtest.jobs.calibrate.design import Target
 from loadtest.jobs.calibrate.result import Calibration
+from loadtest.jobs.calibrate.truths import Size
 from tests.e2e.harness import INDULGENT
 
 SMALLEST = Size(blocks=1, sealed_blocks=1, turns=1, holes_ms=(350.0, 500.0), long_holes_s=(), capacity_looks=0)

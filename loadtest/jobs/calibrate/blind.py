@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.jobs.calibrate.design import TurnTruth
 from loadtest.jobs.calibrate.evidence import Evidence
 from loadtest.jobs.calibrate.fit import Fit, Middle, middle
 from loadtest.jobs.calibrate.found import Found, holes_found
 from loadtest.jobs.calibrate.truth import Matched, Row
+from loadtest.jobs.calibrate.truths import TurnTruth
 
 __all__ = ["Blind", "Number", "compared", "numbers"]
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.jobs.calibrate.design import ECHO, ECHO_DELAY_S, SAME
+from loadtest.jobs.calibrate.design import ECHO_DELAY_S
 from loadtest.jobs.calibrate.fit import Apart, Fit, Middle, apart, fit, middle
 from loadtest.jobs.calibrate.found import Found, closes_found, dead_air_found, holes_found
 from loadtest.jobs.calibrate.truth import Matched, Row, Truth, matched, read_truth
+from loadtest.jobs.calibrate.truths import ECHO, SAME
 from loadtest.record.layout import RunFolder
 from loadtest.record.tables import read_table
 

@@ -18,14 +18,13 @@ from loadtest.clock import utc_now
 from loadtest.errors import ExitCode, InterruptedRunError, LoadtestError, RecordError, ScenarioError, StackError
 from loadtest.jobs.calibrate import design
 from loadtest.jobs.calibrate.blind import Blind, compared, numbers
-from loadtest.jobs.calibrate.capacity import Look, Searched, look_at, search, touched_limits
-from loadtest.jobs.calibrate.design import Experiment, Size, Target
-from loadtest.jobs.calibrate.evidence import Evidence, evidence, floor, path_parts, same_arms, sweep
-from loadtest.jobs.calibrate.fit import least_difference_ms
-from loadtest.jobs.calibrate.found import together
+from loadtest.jobs.calibrate.capacity import Look, Searched, look_at, search
+from loadtest.jobs.calibrate.design import Experiment, Target
+from loadtest.jobs.calibrate.evidence import Evidence, evidence, sweep
 from loadtest.jobs.calibrate.page import blind_numbers, page
-from loadtest.jobs.calibrate.result import Calibration, Resolution, RunNote
+from loadtest.jobs.calibrate.result import Calibration, RunNote, State, figures
 from loadtest.jobs.calibrate.sealed import open_sealed, seal
+from loadtest.jobs.calibrate.truths import Size, sealed_calls, sealed_truths, truths_by_call
 from loadtest.jobs.run import run_and_measure
 from loadtest.record.capacity import Held, Way, keep_held
 from loadtest.record.layout import RunFolder
@@ -111,14 +110,9 @@ class _Job:
     # The phases.
 
     def known_truths(self) -> None:
-        drawn = design.sealed_truths(self.size, random.SystemRandom())
-        known_blocks = self.size.blocks - self.size.sealed_blocks
-        calls = design.truths_by_call(self.size, drawn)
-        ids = [
-            call
-            for block, arm, call in design.call_ids((*design.SAME, design.ECHO), self.size.blocks)
-            if block >= known_blocks and arm in design.SAME
-        ]
+        drawn = sealed_truths(self.size, random.SystemRandom())
+        calls = truths_by_call(self.size, drawn)
+        ids = sealed_calls(self.size)
         path = self.folder / "sealed.json"
         sha256 = seal(path, {call: calls[call] for call in ids})
         self.say(f"Sealed truth of {len(ids)} calls: sha256 {sha256}")
@@ -145,7 +139,7 @@ class _Job:
             )
             self.searched[way] = found
             if found.held:
-                keep_held(way, Held(calls=found.held, touched=found.touched, measured_utc=self._stamp()))
+                keep_held(way, Held(calls=found.held, touched=found.touched, measured_utc=self.stamp))
 
     def _look(self, *, agents: bool) -> Callable[[int], Look]:
         def look(calls: int) -> Look:
@@ -161,52 +155,9 @@ class _Job:
 
         return look
 
-    # The end.
-
-    def result(self, state: Literal["complete", "interrupted", "failed"]) -> Calibration:
-        both = [measured for measured in (self.truth, self.gaps) if measured is not None]
-        judged = [row for measured in both for row in measured.script_turns]
-        pairs = [] if self.truth is None else list(self.truth.matched)
-        sealed = set() if self.truth is None else self._sealed_calls()
-        known = [turn for turn in pairs if turn.row["call_id"] not in sealed]
-        line, path, same = sweep(known), path_parts(known), same_arms(pairs)
-        offset_ms = 0.0 if path is None else path.offset.median_ms
-        return Calibration(
-            calibration=self.folder.name,
-            target=self.target.stack,
-            quick=self.quick,
-            state=state,
-            started_utc=self._stamp(),
-            seconds=round(time.monotonic() - self.began_s, 1),
-            host=host(),
-            versions=versions(),
-            runs=tuple(self.notes),
-            valid_share=sum(bool(row["valid"]) for row in judged) / len(judged) if judged else None,
-            invalid_reasons=touched_limits(judged),
-            sweep=line,
-            path=path,
-            floor=None if self.truth is None else floor(self.truth.echoes),
-            holes=together([measured.holes() for measured in (*both, *self.crowded)]) if both else None,
-            dead_air=None if self.truth is None else self.truth.dead_air(offset_ms),
-            closes_1011=None if self.truth is None else self.truth.closes_1011(),
-            blind=self.blind,
-            resolution=None
-            if line is None or same is None
-            else Resolution(
-                same=same,
-                jitter_ms=line.jitter_ms,
-                least_difference_ms=least_difference_ms(same, line.jitter_ms),
-            ),
-            capacity_with_agents=self.searched.get("with_agents"),
-            capacity_callees_only=self.searched.get("callees_only"),
-        )
-
-    def _sealed_calls(self) -> set[str]:
-        known_blocks = self.size.blocks - self.size.sealed_blocks
-        ids = design.call_ids((*design.SAME, design.ECHO), self.size.blocks)
-        return {call for block, _, call in ids if block >= known_blocks}
-
-    def _stamp(self) -> str:
+    @property
+    def stamp(self) -> str:
+        """When it began, UTC."""
         return self.started.isoformat(timespec="seconds")
 
 
@@ -232,7 +183,7 @@ def calibrate(
         "capacity": bool(size.capacity_looks),
     }
     chosen = [phase for phase in PHASES if phase in phases and worth[phase]]
-    state: Literal["complete", "interrupted", "failed"] = "complete"
+    state: State = "complete"
     failure: LoadtestError | None = None
     try:
         for number, phase in enumerate(chosen, 1):
@@ -255,10 +206,22 @@ TITLES: Final[dict[Phase, str]] = {
 }
 
 
-def _finished(
-    job: _Job, state: Literal["complete", "interrupted", "failed"], failure: LoadtestError | None
-) -> Finished:
-    calibration = job.result(state)
+def _finished(job: _Job, state: State, failure: LoadtestError | None) -> Finished:
+    calibration = Calibration(
+        calibration=job.folder.name,
+        target=job.target.stack,
+        quick=job.quick,
+        state=state,
+        started_utc=job.stamp,
+        seconds=round(time.monotonic() - job.began_s, 1),
+        host=host(),
+        versions=versions(),
+        runs=tuple(job.notes),
+        blind=job.blind,
+        capacity_with_agents=job.searched.get("with_agents"),
+        capacity_callees_only=job.searched.get("callees_only"),
+        **figures(job.truth, job.gaps, job.crowded, sealed_calls(job.size)),
+    )
     write_json(job.folder / "calibration.json", calibration.to_json())
     write_atomically(job.folder / "calibration.md", page(calibration).encode())
     if state == "interrupted":

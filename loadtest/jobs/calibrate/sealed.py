@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from loadtest.errors import AnalysisError
-from loadtest.jobs.calibrate.design import TurnTruth
+from loadtest.jobs.calibrate.truths import TurnTruth
 
 __all__ = ["open_sealed", "seal"]
 

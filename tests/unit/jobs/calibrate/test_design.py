@@ -8,30 +8,31 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import AnalysisError
-from loadtest.jobs.calibrate import design
+from loadtest.jobs.calibrate import design, truths
 from loadtest.jobs.calibrate.capacity import Look, look_at, search
-from loadtest.jobs.calibrate.design import FULL, QUICK, Size, Target, TurnTruth
+from loadtest.jobs.calibrate.design import Target
 from loadtest.jobs.calibrate.sealed import open_sealed, seal
+from loadtest.jobs.calibrate.truths import FULL, QUICK, Size, TurnTruth
 from loadtest.plan.build import build_plan
 from loadtest.scenario.load import load_scenario
 
 
 @pytest.mark.parametrize("size", [QUICK, FULL])
 def test_delays_reach_from_a_fifth_of_a_second_to_five_and_blocks_are_alike(size: Size) -> None:
-    blocks = design.swept(size.blocks - size.sealed_blocks, size.turns)
+    blocks = truths.swept(size.blocks - size.sealed_blocks, size.turns)
     delays = sorted(delay for block in blocks for delay in block)
     assert (delays[0], delays[-1]) == (200.0, 5000.0)
     assert len(set(delays)) == len(delays)
-    assert design.swept(size.blocks - size.sealed_blocks, size.turns) == blocks
+    assert truths.swept(size.blocks - size.sealed_blocks, size.turns) == blocks
 
 
 @pytest.mark.parametrize("size", [QUICK, FULL])
 def test_identical_arms_have_the_same_truths_but_for_one_loses_what_the_other_has_cut(size: Size) -> None:
-    truths = design.truths_by_call(size, design.sealed_truths(size, random.Random(3)))
+    of_calls = truths.truths_by_call(size, truths.sealed_truths(size, random.Random(3)))
     by_block: dict[int, dict[str, list[TurnTruth]]] = {}
-    for block, arm, call in design.call_ids(("a", "b", "echo"), size.blocks):
+    for block, arm, call in truths.call_ids(("a", "b", "echo"), size.blocks):
         if arm != "echo":
-            by_block.setdefault(block, {})[arm] = truths[call]
+            by_block.setdefault(block, {})[arm] = of_calls[call]
     faults = set()
     for of in by_block.values():
         assert [turn.delay_ms for turn in of["a"]] == [turn.delay_ms for turn in of["b"]]
@@ -40,17 +41,17 @@ def test_identical_arms_have_the_same_truths_but_for_one_loses_what_the_other_ha
         assert last in ({None}, {"F1", "F2"})
         faults |= last
     assert faults == {None, "F1", "F2"}
-    holes = [turn.hole_ms for turns in truths.values() for turn in turns if turn.hole_ms is not None]
-    assert len(holes) >= len(truths) / 2
+    holes = [turn.hole_ms for turns in of_calls.values() for turn in turns if turn.hole_ms is not None]
+    assert len(holes) >= len(of_calls) / 2
     assert min(holes) >= 300
     assert max(holes) / 1000 < design.FINISHED_S - 0.15, "the callee would take the floor"
 
 
 def test_every_run_is_a_scenario_that_loads_with_its_calls_named_as_its_truths(tmp_path: Path) -> None:
-    sealed = design.sealed_truths(FULL, random.Random(1))
+    sealed = truths.sealed_truths(FULL, random.Random(1))
     truth = load_scenario(design.truth_run(FULL, sealed, Target(), 3).write(tmp_path / "truth"))
     planned = {call.call_id for call in build_plan(truth) if call.arm != "echo"}
-    assert planned == set(design.truths_by_call(FULL, sealed))
+    assert planned == set(truths.truths_by_call(FULL, sealed))
     assert truth.scenario.mid_reply_limit_s == 0.25
     gaps = load_scenario(design.gaps_run(FULL, Target(), 3).write(tmp_path / "gaps"))
     assert {call.call_id for call in build_plan(gaps)} == {

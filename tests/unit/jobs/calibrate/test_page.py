@@ -9,13 +9,13 @@ from typing import Any
 
 from loadtest.jobs.calibrate.blind import Blind, compared, numbers
 from loadtest.jobs.calibrate.capacity import Look, Searched
-from loadtest.jobs.calibrate.design import TurnTruth
 from loadtest.jobs.calibrate.evidence import Evidence, PathParts
 from loadtest.jobs.calibrate.fit import Apart, Fit, middle
 from loadtest.jobs.calibrate.found import Found
 from loadtest.jobs.calibrate.page import blind_numbers, page
 from loadtest.jobs.calibrate.result import Calibration, Resolution
 from loadtest.jobs.calibrate.truth import matched, truth_of
+from loadtest.jobs.calibrate.truths import TurnTruth
 
 DOC = Path(__file__).parents[4] / "docs" / "calibration.md"
 LINE = Fit(
