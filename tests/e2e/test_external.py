@@ -34,7 +34,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, their_livekit: dict[str, str]
         ARMS,
         stack="external",
         lines=("yes-please", "how-much"),
-        callee={"patience_s": 2.0},
+        callee={"patience_s": 6.0, "greeting_limit_s": 30.0},
     )
     none = scenario(tmp_path_factory.mktemp("nobody"), NOBODY, stack="external", callee={"agent_join_limit_s": 1.0})
     with LiveRun(file, env=their_livekit) as good, LiveRun(none, env=their_livekit) as alone:
