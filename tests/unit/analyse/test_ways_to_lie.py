@@ -115,6 +115,22 @@ def test_invalid_turns_are_in_no_figure_but_the_share_of_valid_ones(tmp_path: Pa
     assert (ga.script_turns.turns, ga.script_turns.valid, ga.answered.n) == (10, 8, 8)
 
 
+def test_what_was_heard_in_invalid_turns_changes_no_estimate(tmp_path: Path) -> None:
+    def make(name: str, **columns: Any) -> ArmFigures:
+        run = MadeUp()
+        for block in range(12):
+            call = run.call("ga", block)
+            for n in range(4):
+                run.turn(call, 800.0 + n)
+            run.turn(call, valid=False, invalid_reason="loop_lag 200 ms", **columns)
+        return figures(run, tmp_path / name)
+
+    quick = make("quick", latency_ms=10.0)
+    assert make("slow", latency_ms=9_000.0) == quick
+    assert make("lost", latency_ms=None) == quick
+    assert make("talked-over", latency_ms=None, outcome="talked_over", lost=False) == quick
+
+
 def test_an_arm_is_not_touched_by_the_other(tmp_path: Path) -> None:
     def make(other_ms: float) -> ArmFigures:
         run = MadeUp()
