@@ -53,7 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     quota = {"fault": "F13", "at_connect": 1, "http_status": 429, "calls": ["0002-ga"]}
     with (
         live(folder / "good", arms=tuple(MODELS)) as good,
-        live(folder / "quota", quota, blocks=12) as short,
+        live(folder / "quota", quota, blocks=30) as short,
         live(folder / "key", key="another key") as refused,
     ):
         return {"good": good.finish(), "quota": short.finish(), "key": refused.finish()}
