@@ -368,3 +368,12 @@ def test_measuring_again_without_the_truth_gives_the_same_bytes(run: Results, tm
     ]
     for name in tables:
         assert (copy / "tables" / name).read_bytes() == (run.folder.tables / name).read_bytes(), name
+    checked = loadtest("measure", "--check", "--json", str(copy))
+    assert checked.returncode == 0, checked.stdout
+    assert len(json.loads(checked.stdout)["same_bytes"]) == len(tables)
+
+
+def test_the_second_detector_hears_the_recorded_voices_as_speech(run: Results) -> None:
+    answered = [turn for turn in script_turns(run) if turn["outcome"] == "answered"]
+    assert [turn for turn in answered if turn["disputed"] is not False] == []
+    assert all(turn["energy_latency_ms"] == turn["latency_ms"] for turn in answered)
