@@ -38,9 +38,9 @@ LIMIT_S = 300.0
 """For what comes in a minute, on a machine that is busy with other things."""
 # Whether the machine is busy is no subject of these tests, unless one says so.
 INDULGENT = {
-    **{"cpu_share": 1.0, "cpu_stall": 1.0, "packet_loss": 1.0, "disputed_share": 1.0, "share_difference": 1.0},
+    **dict.fromkeys(("cpu_share", "cpu_stall", "packet_loss", "disputed_share", "share_difference"), 1.0),
     **dict.fromkeys(("loop_lag_ms", "frame_gap_ms", "anchor_ms", "concealed_ms", "jitter_buffer_ms"), 60_000.0),
-    **{"dial_late_ms": 60_000.0, "agent_join_ms": 60_000.0},
+    **dict.fromkeys(("dial_late_ms", "agent_join_ms"), 60_000.0),
 }
 
 

@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Results:
     What was said is stored, telephone numbers are hashed, and of its recordings those are kept that hold a gap.
     """
     folder = tmp_path_factory.mktemp("ivr")
-    stored = {"recordings": "gaps", "transcripts": True, "phone_numbers": "hashed"}
+    stored: dict[str, Any] = {"recordings": "gaps", "transcripts": True, "phone_numbers": "hashed"}
     file = scenario(folder, {"only": ARM}, script="scripts/ivr.yaml", callee={"patience_s": 9.0}, **stored)
     with LiveRun(file) as live:
         return live.finish()
@@ -120,7 +120,8 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Results:
 def loudness(samples: Samples) -> list[float]:
     """Level of each 10 ms, dBFS."""
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(np.float64)
-    return (10 * np.log10(np.mean(frames**2, axis=1) / 32768**2 + 1e-12)).tolist()
+    levels: list[float] = (10 * np.log10(np.mean(frames**2, axis=1) / 32768**2 + 1e-12)).tolist()
+    return levels
 
 
 def test_an_interrupted_reply_was_given_and_the_barge_in_has_its_own(interrupted: Results) -> None:

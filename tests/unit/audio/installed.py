@@ -1,4 +1,4 @@
-"""A stand-in for espeak-ng: an executable of that name which notes what it is asked and babbles as long as the text is."""
+"""A stand-in for espeak-ng: an executable of that name that notes what it is asked, and babbles as long as the text."""
 
 from __future__ import annotations
 
