@@ -73,7 +73,12 @@ def test_a_republished_track_begins_to_count_anew() -> None:
 
 
 async def test_a_look_that_failed_is_made_good_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: list[PacketCounts | DialError | None] = [counts(), DialError("no answer", remedy=""), counts(received=200, lost=5), None]
+    answers: list[PacketCounts | DialError | None] = [
+        counts(),
+        DialError("no answer", remedy=""),
+        counts(received=200, lost=5),
+        None,
+    ]
     monkeypatch.setattr(packets, "EVERY_S", 0.0)
     seen: list[PacketHealth] = []
 
