@@ -38,6 +38,9 @@ GUARD = 20
 """Frames: noise is measured this far from anything louder (the hangover of P.56), ..."""
 LEAST = 30
 """... and only where there are so many frames of it."""
+NEAR_LOUD_DB = 5.0
+LEAST_LOUD = 500
+"""Frames that there must be of noise which is this much louder than what may be taken for it anyway."""
 PEAK_SHARE = 0.02
 """The loudest frames, which say how loud noise gets."""
 
@@ -81,7 +84,10 @@ def noise_frames(powers: Powers, rate: int, loud_dbfs: float) -> npt.NDArray[np.
     loud_dbfs: what exceeds this is no noise where noise cannot be told by its own level.
     """
     quiet = _away_from(_louder_than_the_quietest(powers))
-    if quiet.sum() < LEAST:
+    enough = LEAST
+    if quiet.any() and quantile(powers[quiet], 0.5) > energy(round(FRAME_S * rate), loud_dbfs + NEAR_LOUD_DB):
+        enough = LEAST_LOUD  # a word by itself is as steady for a moment
+    if quiet.sum() < enough:
         quiet = _away_from(powers > energy(round(FRAME_S * rate), loud_dbfs))
     return quiet if quiet.sum() >= LEAST else np.zeros(len(powers), dtype=bool)
 

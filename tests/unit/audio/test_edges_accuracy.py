@@ -13,9 +13,9 @@ from loadtest.audio.edges import speech_segments
 from loadtest.audio.noise import NoiseKind
 from loadtest.audio.wav import RATE
 from tests.accuracy.cells import CELLS, Cell, beyond_hearing, measure_cell
-from tests.accuracy.errors import Errors, compare
+from tests.accuracy.errors import Errors, compare, together
 from tests.accuracy.false_replies import BACKGROUNDS, false_replies
-from tests.accuracy.known import Known, known
+from tests.accuracy.known import Known, Placed, known
 from tests.accuracy.page import BEGIN, END, into
 from tests.accuracy.promises import broken
 from tests.unit.audio.signals import Floats
@@ -53,6 +53,20 @@ def test_what_lines_do_to_speech_moves_its_edges_no_more_than_it_must(
     assert (errors.missed, errors.false) == (0, 0)
     assert p95(errors.onset) <= onset_ms
     assert p95(errors.end) <= end_ms
+
+
+def test_a_sound_alone_is_speech_however_steady_and_as_exact(usual: Known) -> None:
+    """In a file of its own, without a pause from which noise could be told."""
+    wrong = []
+    for sound in usual.placed:
+        silence = np.zeros(RATE, np.int16)
+        segments = speech_segments(np.concatenate((silence, sound.audio, silence)), RATE)
+        alone = [Placed(sound.name, RATE, RATE + len(sound.audio), sound.audio)]
+        wrong.append(compare(segments, alone))
+    errors = together(wrong)
+    assert (errors.missed, errors.false) == (0, 0)
+    assert p95(errors.onset) <= 10.0
+    assert p95(errors.end) <= 10.0
 
 
 @pytest.mark.parametrize("kind", list(NoiseKind))
