@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.jobs.calibrate.fit import apart, fit, least_difference_ms, mad, middle
+from loadtest.jobs.calibrate.fit import Apart, apart, fit, least_difference_ms, mad, middle
 
 
 def test_a_line_is_found_to_the_digit_whatever_two_of_ten_points_say() -> None:
@@ -86,3 +86,9 @@ def test_jitter_alone_sets_a_limit_that_lucky_blocks_do_not_undercut() -> None:
     assert lucky is not None
     # 2.8016 x 1.2533 x 1.4826 x 8 x sqrt(2 / 60)
     assert least_difference_ms(lucky, 8.0) == pytest.approx(7.60, abs=0.01)
+
+
+def test_n_allows_for_as_much_bias_as_identical_arms_may_have() -> None:
+    """df 11: t.975 2.20099, t.80 0.87553."""
+    same = Apart(blocks=12, turns=60, difference_ms=2.0, low_ms=-4.0, high_ms=8.0, standard_error_ms=2.7259)
+    assert least_difference_ms(same, 0.0) == pytest.approx(8.0 + (2.20099 + 0.87553) * 2.7259, abs=0.001)

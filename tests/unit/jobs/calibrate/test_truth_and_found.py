@@ -8,6 +8,7 @@ import pytest
 
 from loadtest.jobs.calibrate.evidence import Evidence, floor, path_parts, same_arms
 from loadtest.jobs.calibrate.found import closes_found, dead_air_found, holes_found, together
+from loadtest.jobs.calibrate.result import figures
 from loadtest.jobs.calibrate.truth import Matched, Truth, matched, truth_of
 
 CALL = "0000-a"
@@ -156,3 +157,17 @@ def test_evidence_tells_echoes_from_agents(truth: Truth, turns: list[Matched]) -
     measured = Evidence(calls=(), turns=rows, gaps=(), closes=(), truth=truth, matched=turns)
     assert [one["turn"] for one in measured.echoes] == [1]
     assert len(measured.script_turns) == 2
+
+
+def test_sealed_turns_say_nothing_of_the_line_that_they_are_held_against(truth: Truth, turns: list[Matched]) -> None:
+    measured = Evidence(calls=(), turns=[turn.row for turn in turns], gaps=(), closes=(), truth=truth, matched=turns)
+    assert figures(measured, None, (), ())["path"].offset.n == 2
+    assert figures(measured, None, (), {CALL})["path"] is None
+
+
+def test_no_gap_must_be_found_in_turns_with_more_and_more_calls(truth: Truth, turns: list[Matched]) -> None:
+    rows = [turn.row for turn in turns]
+    known = Evidence(calls=(), turns=rows, gaps=[gap(0, 410.0)], closes=(), truth=truth, matched=turns)
+    crowd = Evidence(calls=(), turns=rows, gaps=[gap(1, 300.0)], closes=(), truth=truth, matched=turns[1:])
+    found = figures(known, None, [crowd], ())["holes"]
+    assert (found.injected, found.found, found.invented, found.turns) == (1, 1, 1, 5)
