@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from loadtest.call.packets import PacketCounts
 from loadtest.call.presence import DialRequest, Presence
 from loadtest.call.spec import CallSpec
 from loadtest.errors import DialError, RecordError, ScenarioError
@@ -226,6 +227,9 @@ class Quiet(Room):
 
     async def agents_there(self) -> tuple[str, ...]:
         return ("agent-1",)
+
+    async def packet_counts(self) -> PacketCounts:
+        return PacketCounts()
 
 
 @pytest.mark.parametrize(("stays", "outcome"), [(True, "agent_no_show"), (False, "agent_left")])
