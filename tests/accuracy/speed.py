@@ -15,10 +15,8 @@ from loadtest.audio.noise import NoiseKind
 from loadtest.audio.wav import RATE, write_flac_from_pcm
 from loadtest.record.codec import encode
 from loadtest.record.layout import RunFolder
-from loadtest.record.plan_io import write_plan
-from loadtest.record.run_json import RunInfo, RunKind, RunState
 from tests.accuracy.known import known
-from tests.unit.measure.build import SCENARIO_YAML, Conversation, planned
+from tests.unit.measure.build import Conversation, planned, recorded_run
 
 __all__ = ["CALLS", "CALL_S", "an_hour_of_calls", "measure_speed"]
 
@@ -49,26 +47,8 @@ def _one_core() -> None:
 
 def an_hour_of_calls(where: Path) -> RunFolder:
     """A run of CALLS calls: the callee speaks every ten seconds, the agent more than half of the time."""
-    run = RunFolder(where / "20260101T000000Z-an-hour-0a1b")
-    run.path.mkdir()
     calls = tuple(planned(slot, ("ga", "preview")[slot % 2]) for slot in range(CALLS))
-    RunInfo(
-        run_id=run.run_id,
-        scenario="made-up",
-        state=RunState.COMPLETE,
-        kind=RunKind.REHEARSAL,
-        stack="embedded",
-        seed=1,
-        started_utc="2026-01-01T00:00:00Z",
-        cap=2,
-        planned_calls=CALLS,
-        hashes={},
-        versions={},
-        host={"cores": psutil.cpu_count() or 1},
-        arms={},
-    ).write(run)
-    run.scenario.write_text(SCENARIO_YAML)
-    write_plan(run.plan, calls)
+    run = recorded_run(where / "20260101T000000Z-an-hour-0a1b", calls, host={"cores": psutil.cpu_count() or 1})
     for slot, call in enumerate(calls):
         told = Conversation(call=call)
         for start in np.arange(5.0, CALL_S - 10.0, 10.0).tolist():

@@ -26,10 +26,9 @@ from loadtest.measure.acoustics import read_edges, write_edges
 from loadtest.measure.run import measure_run
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
-from loadtest.record.plan_io import write_plan
-from loadtest.record.run_json import RunInfo, RunKind, RunState
+from loadtest.record.run_json import RunInfo
 from loadtest.record.tables import TABLES, read_table, write_table
-from tests.unit.measure.build import SCENARIO_YAML, plain_call, planned
+from tests.unit.measure.build import plain_call, planned, recorded_run
 from tests.unit.measure.test_closes import lost_reply
 
 PLAIN, GAP, DISPUTED = "0000-ga", "0001-preview", "0002-ga"
@@ -38,31 +37,14 @@ PLAIN, GAP, DISPUTED = "0000-ga", "0001-preview", "0002-ga"
 @pytest.fixture(scope="module")
 def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Three calls: nothing in the first, a gap in the second, a disputed turn in the third; a warm-up and logs."""
-    run = RunFolder(tmp_path_factory.mktemp("unmeasured") / "run")
-    run.path.mkdir(parents=True)
     ended = utc_now()
-    RunInfo(
-        run_id=run.run_id,
-        scenario="made-up",
-        state=RunState.COMPLETE,
-        kind=RunKind.REHEARSAL,
-        stack="embedded",
-        seed=1,
+    run = recorded_run(
+        tmp_path_factory.mktemp("unmeasured") / "run",
+        tuple(planned(slot, arm) for slot, arm in enumerate(("ga", "preview", "ga"))),
+        (plain_call(), lost_reply(), plain_call()),
         started_utc=(ended - timedelta(hours=1)).isoformat(),
         ended_utc=ended.isoformat(),
-        cap=2,
-        planned_calls=3,
-        hashes={},
-        versions={},
-        host={"cores": 2},
-        arms={},
-    ).write(run)
-    run.scenario.write_text(SCENARIO_YAML)
-    calls = tuple(planned(slot, arm) for slot, arm in enumerate(("ga", "preview", "ga")))
-    write_plan(run.plan, calls)
-    for call, conversation in zip(calls, (plain_call(), lost_reply(), plain_call()), strict=True):
-        conversation.call = call
-        conversation.write(run.call(call.call_id).path)
+    )
     flac = run.call(PLAIN)
     write_flac_from_pcm(flac.pcm, flac.flac)
     flac.pcm.unlink()

@@ -15,38 +15,15 @@ from loadtest.errors import ExitCode, RecordError
 from loadtest.jobs.recheck import check_tables
 from loadtest.measure.run import measure_run
 from loadtest.record.layout import RunFolder
-from loadtest.record.plan_io import write_plan
-from loadtest.record.run_json import RunInfo, RunKind, RunState
 from loadtest.record.tables import TABLES, read_table, write_table
-from tests.unit.measure.build import SCENARIO_YAML, plain_call, planned
+from tests.unit.measure.build import plain_call, planned, recorded_run
 from tests.unit.measure.test_closes import lost_reply
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    run = RunFolder(tmp_path_factory.mktemp("measured") / "run")
-    run.path.mkdir()
-    RunInfo(
-        run_id=run.run_id,
-        scenario="made-up",
-        state=RunState.COMPLETE,
-        kind=RunKind.REHEARSAL,
-        stack="embedded",
-        seed=1,
-        started_utc="2026-11-22T16:01:02Z",
-        cap=2,
-        planned_calls=2,
-        hashes={},
-        versions={},
-        host={"cores": 2},
-        arms={},
-    ).write(run)
-    run.scenario.write_text(SCENARIO_YAML)
     calls = (planned(0, "ga"), planned(1, "preview"))
-    write_plan(run.plan, calls)
-    for call, conversation in zip(calls, (plain_call(), lost_reply()), strict=True):
-        conversation.call = call
-        conversation.write(run.call(call.call_id).path)
+    run = recorded_run(tmp_path_factory.mktemp("measured") / "run", calls, (plain_call(), lost_reply()))
     measure_run(run)
     return run
 

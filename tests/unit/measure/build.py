@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,10 @@ from loadtest.record.events import (
     RecordingStarted,
     TurnKind,
 )
+from loadtest.record.layout import RunFolder
+from loadtest.record.plan_io import write_plan
 from loadtest.record.reader import CallEvents
+from loadtest.record.run_json import RunInfo, RunKind, RunState
 from loadtest.scenario.callee import Pickup
 from loadtest.scenario.models import Scenario
 from loadtest_probe import wire
@@ -281,6 +285,35 @@ def voice(seconds: float) -> Samples:
 def _syllables() -> Samples:
     said = read_line(Path(__file__).parents[3] / "scenarios" / "audio" / "morning-or-afternoon.wav")
     return said.samples[round(0.87 * RATE) : round(1.72 * RATE)]
+
+
+def recorded_run(
+    path: Path, calls: Sequence[PlannedCall], conversations: Sequence[Conversation] = (), **info: Any
+) -> RunFolder:
+    """A run before it is measured: plan, scenario, run.json (changed by `info`), and what each conversation leaves."""
+    run = RunFolder(path)
+    run.path.mkdir(parents=True)
+    known: dict[str, Any] = {
+        "scenario": "made-up",
+        "state": RunState.COMPLETE,
+        "kind": RunKind.REHEARSAL,
+        "stack": "embedded",
+        "seed": 1,
+        "started_utc": "2026-11-22T16:01:02Z",
+        "cap": 2,
+        "planned_calls": len(calls),
+        "hashes": {},
+        "versions": {},
+        "host": {"cores": 2},
+        "arms": {},
+    }
+    RunInfo(run_id=run.run_id, **{**known, **info}).write(run)
+    run.scenario.write_text(SCENARIO_YAML)
+    write_plan(run.plan, tuple(calls))
+    for call, conversation in zip(calls, conversations, strict=False):
+        conversation.call = call
+        conversation.write(run.call(call.call_id).path)
+    return run
 
 
 def plain_call() -> Conversation:

@@ -19,41 +19,23 @@ from loadtest.record.events import ClockSync
 from loadtest.record.health import HealthSample
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
-from loadtest.record.plan_io import write_plan
-from loadtest.record.run_json import RunInfo, RunKind, RunState
+from loadtest.record.run_json import RunState
 from loadtest.record.tables import TABLES, read_table
-from tests.unit.measure.build import SCENARIO_YAML, Conversation, plain_call, planned
+from tests.unit.measure.build import SCENARIO_YAML, Conversation, plain_call, planned, recorded_run
 from tests.unit.measure.test_closes import lost_reply
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     """Four planned calls: one plain, one with a close, one killed in its second turn, one never dialled."""
-    run = RunFolder(tmp_path / "20261122T160102Z-made-up-3f9a")
-    run.path.mkdir()
-    RunInfo(
-        run_id=run.run_id,
-        scenario="made-up",
-        state=RunState.INTERRUPTED,
-        kind=RunKind.REHEARSAL,
-        stack="embedded",
-        seed=1,
-        started_utc="2026-11-22T16:01:02Z",
-        cap=2,
-        planned_calls=4,
-        hashes={},
-        versions={},
-        host={"cores": 2},
-        arms={},
-    ).write(run)
-    run.scenario.write_text(SCENARIO_YAML)
     calls = tuple(planned(slot, arm) for slot, arm in enumerate(("ga", "preview", "ga", "preview")))
-    write_plan(run.plan, calls)
-    plain, closed = plain_call(), lost_reply()
     killed = Conversation().says(2, 3).hears((4, 6)).says(8, 9)
-    for call, conversation in zip(calls, (plain, closed, killed), strict=False):
-        conversation.call = call
-        conversation.write(run.call(call.call_id).path)
+    run = recorded_run(
+        tmp_path / "20261122T160102Z-made-up-3f9a",
+        calls,
+        (plain_call(), lost_reply(), killed),
+        state=RunState.INTERRUPTED,
+    )
     with (run.call(calls[2].call_id).events).open("a") as file:
         file.write('{"type":"line_sta')
     samples = [
