@@ -164,6 +164,44 @@ def test_speech_behind_music_begins_where_the_music_ends(speech: list[Floats]) -
     assert opinion.onset_s - where[0].start_s == pytest.approx(len(music) / RATE, abs=0.15)
 
 
+def test_a_moment_of_speech_does_not_make_a_long_sound_speech(speech: list[Floats]) -> None:
+    for n, sound in enumerate(speech[:8]):
+        moment = sound[round(0.3 * RATE) : round(0.8 * RATE)]
+        music = strings(4.0, n) * 0.05
+        music[2 * RATE : 2 * RATE + len(moment)] += moment
+        for alone, expected in ((moment, True), (music, False)):
+            samples, where = channel([alone], -20.0)
+            assert second_opinions(samples, RATE, where)[0].speech is expected, n
+
+
+def hiss(seconds: float, seed: int) -> Floats:
+    """Noise above 3 kHz, as of an s."""
+    count = round(seconds * RATE)
+    spectrum = np.fft.rfft(noise(count, 0.0, seed))
+    hertz = np.fft.rfftfreq(count, 1 / RATE)
+    made = np.fft.irfft(spectrum * (hertz > 3000), count)
+    return np.asarray(made * amplitude(-30.0) / np.sqrt(np.mean(made**2)))
+
+
+@pytest.mark.parametrize(
+    ("before", "apart"),
+    [
+        pytest.param(hiss(0.15, 1), False, id="drawn-out s"),
+        pytest.param(hiss(0.3, 1), True, id="hiss too long for an s"),
+        pytest.param(tone(0.15, 440.0, 480.0) * 0.2, True, id="tone"),
+        pytest.param(strings(1.0, 2)[: round(0.15 * RATE)] * 0.2, True, id="music"),
+    ],
+)
+def test_what_is_glued_to_a_word_moves_its_onset_unless_it_is_a_short_hiss(
+    speech: list[Floats], before: Floats, apart: bool
+) -> None:
+    samples, where = channel([np.concatenate((before, sound)) for sound in speech], -20.0)
+    differences = np.abs(differences_ms(second_opinions(samples, RATE, where), where))
+    assert len(differences) == len(speech)
+    found = float(np.mean(differences > 100.0))
+    assert found >= 0.8 if apart else found <= 0.1
+
+
 def test_an_onset_that_is_given_too_early_or_too_late_is_found_apart(speech: list[Floats]) -> None:
     samples, where = channel(speech, -20.0)
     for moved_s in (-0.3, -0.15, 0.15):
