@@ -306,6 +306,7 @@ class LiveRun:
 
 def _control(terminal: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # or tests under nohup would see what is done under nohup
 
 
 LOADTEST = (sys.executable, "-c", "from loadtest.cli import main; main()")
