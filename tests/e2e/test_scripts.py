@@ -162,7 +162,8 @@ def test_the_agent_stops_and_the_recording_tells_when(interrupted: Results) -> N
     _, zero_s = left_channel(interrupted)
     at = barge_in["speech_start_s"] - zero_s
     right = loudness(interrupted.recording("0000-only").right[round(at * RATE) :])
-    loud = [i for i, level in enumerate(right[: round((barge_in["reply_start_s"] - zero_s - at) * 100)]) if level > -50]
+    until_reply = right[: int((barge_in["reply_start_s"] - zero_s - at) * 100) - 1]
+    loud = [i for i, level in enumerate(until_reply) if level > -50]
     assert barge_in["stop_ms"] == pytest.approx((loud[-1] + 1) * 10, abs=60)
 
 
