@@ -1,4 +1,4 @@
-"""Short words of the agent that take no turn: an "mhm" while the callee speaks, or long before the reply."""
+"""Short words of the agent that take no turn: an "mhm" while the callee speaks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ What it says before that is the rest of what it had to say."""
 def backchannels(speech: Sequence[Span], lines: Sequence[Span]) -> tuple[Span, ...]:
     """Those among the agent's speech. lines: the callee's speech, in order.
 
-    A backchannel is short, stands alone, begins within a line or after it, and either ends before the line does or is
-    followed by other speech before the callee says the next one. A short word that is all the agent says to a line is
-    its reply, and one that runs into the line's end with nothing after it has talked over it.
+    A backchannel is short, stands alone, begins within a line, and either ends before the line does or is followed by
+    other speech before the callee says the next one. One that runs into the line's end with nothing after it has talked
+    over it. Whatever begins after the line is the reply: who hears a word and then nothing hears a reply with a hole.
     """
     found = []
     for i, span in enumerate(speech):
@@ -32,16 +32,14 @@ def backchannels(speech: Sequence[Span], lines: Sequence[Span]) -> tuple[Span, .
         if said is None or span.end_s - span.start_s > SHORT_S:
             continue
         line = lines[said]
-        if span.start_s < line.start_s + min(SOONEST_REPLY_S, line.end_s - line.start_s):
+        if not line.start_s + SOONEST_REPLY_S <= span.start_s < line.end_s:
             continue
         after_s = speech[i + 1].start_s if i + 1 < len(speech) else float("inf")
         before_s = speech[i - 1].end_s if i else float("-inf")
         if after_s - span.end_s < APART_S or (before_s > line.start_s and span.start_s - before_s < APART_S):
             continue
         next_s = lines[said + 1].start_s if said + 1 < len(lines) else float("inf")
-        # Behind a reply nothing is a backchannel: it is the reply's end after a hole.
-        replied = before_s > line.end_s and speech[i - 1] not in found
         goes_on = after_s < next_s and after_s - span.end_s <= HOLE_S
-        if span.end_s <= line.end_s or (goes_on and not replied):
+        if span.end_s <= line.end_s or goes_on:
             found.append(span)
     return tuple(found)
