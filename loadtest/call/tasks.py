@@ -1,4 +1,4 @@
-"""Ending tasks that call the SDK."""
+"""Ending tasks, also those that call the SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AGAIN_S = 0.5
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait for their end, whatever it is.
+    """Cancel tasks and wait for their end, whatever it is; nobody is told of their errors.
 
     Before Python 3.12 `asyncio.wait_for`, which the SDK uses, can swallow a cancellation that comes in the moment in
     which what it waits for is done. So those that live on are cancelled again.
@@ -21,4 +21,7 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+        done, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # or the loop complains that nobody asked for it

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from loadtest.call.spec import CallSpec
+from loadtest.call.tasks import end_tasks
 from loadtest.clock import RunClock
 from loadtest.errors import RecordError, StackError
 from loadtest.record.codec import decode
@@ -162,10 +163,7 @@ class Fleet:
     async def stop(self, *, at_once: bool = False) -> None:
         """End the processes; those that do not within STOP_LIMIT_S, or all of them at once, are killed."""
         self._stopping = True
-        aside = [*self._reliefs, *([] if self._watch is None else [self._watch])]
-        for task in aside:
-            task.cancel()
-        await asyncio.gather(*aside, return_exceptions=True)
+        await end_tasks([*self._reliefs, *([] if self._watch is None else [self._watch])])
         for process in self._processes:
             assert process.handle.stdin is not None
             process.handle.stdin.close()
