@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -53,22 +53,29 @@ def spans(run: Results) -> Iterable[tuple[Row, float, float]]:
 
 @contextmanager
 def starved(pid: int) -> Iterator[None]:
-    """A process has to share one core with many that never rest."""
+    """A process has to share one core with many that never rest.
+
+    Each of them has a session of its own: where Linux groups tasks by session, all of one session together would get no
+    more of the core than the process alone.
+    """
     cores = os.sched_getaffinity(0)
     core = {min(cores)}
-    with subprocess.Popen(
-        ["/bin/sh", "-c", f"for i in $(seq {BURNERS}); do (while :; do :; done) & done; wait"],
-        start_new_session=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, core),  # noqa: PLW1509  # nobody else forks meanwhile
-    ) as burners:
-        try:
-            for thread in threads(pid):
-                os.sched_setaffinity(thread, core)
-            yield
-        finally:
-            os.killpg(burners.pid, signal.SIGKILL)
-            for thread in threads(pid):
-                os.sched_setaffinity(thread, cores)
+    with TemporaryDirectory() as folder:
+        fuel = Path(folder, "fuel")
+        fuel.touch()
+        burner = 'setsid sh -c \'while [ -e "$1" ]; do :; done\' burner "$1"'
+        with subprocess.Popen(
+            ["/bin/sh", "-c", f"for i in $(seq {BURNERS}); do {burner} & done; wait", "burners", fuel],
+            preexec_fn=lambda: os.sched_setaffinity(0, core),  # noqa: PLW1509  # nobody else forks meanwhile
+        ):
+            try:
+                for thread in threads(pid):
+                    os.sched_setaffinity(thread, core)
+                yield
+            finally:
+                fuel.unlink()
+                for thread in threads(pid):
+                    os.sched_setaffinity(thread, cores)
 
 
 def threads(pid: int) -> list[int]:
