@@ -1,4 +1,4 @@
-"""Stretches of a channel, as pairs of sample positions: where it is loud, and what of that belongs together."""
+"""Stretches of a channel, as pairs of positions: where it is loud, and what of that belongs together."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from loadtest.audio.noise_floor import energy
 
-__all__ = ["WINDOW_S", "Runs", "covered", "merge", "runs_above"]
+__all__ = ["WINDOW_S", "Runs", "covered", "merge", "runs_above", "runs_of"]
 
 WINDOW_S = 0.01
 
-Runs = npt.NDArray[np.int64]  # shape (n, 2): first sample, one past the last
+Runs = npt.NDArray[np.int64]  # shape (n, 2): first position (sample, frame), one past the last
 
 _CHUNK = 1 << 20
 
@@ -37,8 +37,13 @@ def runs_above(channel: npt.NDArray[np.int16], rate: int, threshold_dbfs: float)
     return runs[runs[:, 1] > runs[:, 0]]
 
 
+def runs_of(flags: npt.NDArray[np.bool_]) -> Runs:
+    """Stretches of True."""
+    return np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
+
+
 def merge(runs: Runs, most_between: int) -> Runs:
-    """Runs with at most `most_between` samples between them become one."""
+    """Runs with at most `most_between` positions between them become one."""
     if len(runs) == 0:
         return runs
     apart = np.flatnonzero(runs[1:, 0] - runs[:-1, 1] > most_between)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from loadtest.audio.edges import Segment, speech_segments
 from loadtest.audio.noise_floor import FRAME_S, frame_powers
 from loadtest.audio.p56 import FULL_SCALE
+from loadtest.audio.runs import merge, runs_of
 from loadtest.audio.spectra import HOP_S, WINDOW_S, dtmf_keys, voiced
 
 __all__ = ["Sound", "SoundKind", "listen"]
@@ -86,10 +87,12 @@ def listen(samples: Samples, rate: int) -> tuple[tuple[Segment, ...], tuple[Soun
     """
     if not samples.any():
         return (), ()
-    keys = tuple(_keys(samples, rate))
-    channel = _without(samples, rate, keys, KEY_GUARD_S)
+    channel, levels = samples, _levels(samples, rate)
+    keys = tuple(_keys(channel, rate, levels))
+    if keys:
+        channel = _without(channel, rate, keys, KEY_GUARD_S)
+        levels = _levels(channel, rate)
     speech = speech_segments(channel, rate)
-    levels = _levels(channel, rate)
     floor = _floor(levels, speech)
     breaths = tuple(_breaths(channel, rate, levels, floor, speech))
     if breaths:
@@ -101,8 +104,6 @@ def listen(samples: Samples, rate: int) -> tuple[tuple[Segment, ...], tuple[Soun
 
 
 def _without(samples: Samples, rate: int, sounds: Sequence[Sound], guard_s: float) -> Samples:
-    if not sounds:
-        return samples
     silenced = samples.copy()
     for sound in sounds:
         silenced[max(0, round((sound.start_s - guard_s) * rate)) : round((sound.end_s + guard_s) * rate)] = 0
@@ -118,14 +119,7 @@ def _levels(samples: Samples, rate: int) -> Floats:
 
 def _runs(flags: Bools, most_between: int = 0) -> list[tuple[int, int]]:
     """Stretches of True, as first frame and one past the last; at most `most_between` False are bridged."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
-    runs: list[tuple[int, int]] = []
-    for start, end in edges.reshape(-1, 2).tolist():
-        if runs and start - runs[-1][1] <= most_between:
-            runs[-1] = (runs[-1][0], end)
-        else:
-            runs.append((start, end))
-    return runs
+    return [(first, end) for first, end in merge(runs_of(flags), most_between).tolist()]
 
 
 def _inside(count: int, spans: Iterable[Segment | Sound], guard_s: float) -> Bools:
@@ -143,8 +137,7 @@ def _floor(levels: Floats, speech: Sequence[Segment]) -> float:
     return float(np.median(quiet)) if len(quiet) else SILENT_DBFS
 
 
-def _keys(samples: Samples, rate: int) -> Iterator[Sound]:
-    levels = _levels(samples, rate)
+def _keys(samples: Samples, rate: int, levels: Floats) -> Iterator[Sound]:
     for start, end in _runs(levels > KEY_DBFS, most_between=2):
         if end - start < KEY_S / FRAME_S:
             continue
