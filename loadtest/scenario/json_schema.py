@@ -12,7 +12,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from loadtest.scenario.callee import Script
-from loadtest.scenario.endpoint import FAULTS, EndpointProfile
+from loadtest.scenario.endpoint import EndpointProfile
+from loadtest.scenario.faults import FAULTS, TRIGGERS
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.thresholds import METRICS
 
@@ -136,8 +137,7 @@ def _fault(schema: Schema) -> None:
         "enum": list(FAULTS),
         "description": "; ".join(f"{name}: {kind.summary}" for name, kind in FAULTS.items()),
     }
-    triggers = ("per_turn", "at_turn", "per_minute", "at_connected_s", "per_connect", "at_connect")
-    _exactly_one(*triggers)(schema)
+    _exactly_one(*TRIGGERS)(schema)
 
 
 _CORRECTIONS: Final[Mapping[str, Callable[[Schema], None]]] = {

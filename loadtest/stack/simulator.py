@@ -16,7 +16,10 @@ from typing import Any
 
 import aiohttp
 
+from loadtest.errors import StackError
 from loadtest.redact import keep_secret
+from loadtest.scenario.faults import Fault
+from loadtest.stack.gemini.faults import missing
 from loadtest.stack.ports import LOOPBACK
 from loadtest.stack.service import Service
 from loadtest.stack.tls import ServerTls
@@ -91,6 +94,11 @@ async def start_simulator(
     profiles: resolved endpoint profile by arm. folder: private, for its configuration, which is deleted, with the TLS
     key, once it has been read. api_key: what clients must present. Raises StackError when it does not come up.
     """
+    if unwritten := missing(Fault.model_validate(f) for profile in profiles.values() for f in profile["faults"]):
+        raise StackError(
+            f"The simulator cannot do these faults yet: {', '.join(f'{one} by {how}' for one, how in unwritten)}",
+            remedy="Leave them out of the endpoint profiles, or use another trigger: `loadtest faults` lists them.",
+        )
     token = secrets.token_hex(24)
     keep_secret((token, api_key))
     config = folder / "simulator.json"

@@ -34,8 +34,7 @@ class AtGooglesPaths(Simulator):
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        self._started = True
-        self._truth.start(time.monotonic())
+        self.begin(time.monotonic())
         return int(runner.addresses[0][1])
 
     async def _at_google(self, request: web.Request) -> web.StreamResponse:

@@ -8,6 +8,5 @@
     hazards     when faults strike, seeded per call; faults: what each does
     truth       what really happened, for checking the measurement against
 
-A new fault is a line in `loadtest.scenario.endpoint.FAULTS` and a function in `faults`: a change to the plan of a turn
-(TURN), something at an age of the connection (CLOCK), or an answer to a connect (CONNECT).
+A new fault is an entry in `loadtest.scenario.faults` and a function in the package `faults`.
 """

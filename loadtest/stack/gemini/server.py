@@ -99,6 +99,7 @@ class Simulator:
             }
             self._arms[name] = _Arm(name, profile, by_api)
         self._started = False
+        self._origin = 0.0
         self._open: set[asyncio.Task[Any]] = set()
         self._lag_s = 0.0
         self._lag_task: asyncio.Task[None] | None = None
@@ -118,6 +119,13 @@ class Simulator:
         await site.start()
         self._lag_task = asyncio.create_task(self._watch_lag())
         return int(self._runner.addresses[0][1])
+
+    def begin(self, origin: float) -> None:
+        """The run begins: faults are on, and truth is in run time. origin: monotonic seconds of its start."""
+        self._started = True
+        self._origin = origin
+        self._lag_s = 0.0
+        self._truth.start(origin)
 
     async def close(self) -> None:
         """Drops every connection and stops listening."""
@@ -149,9 +157,7 @@ class Simulator:
             raise web.HTTPBadRequest(text='expected {"origin": monotonic seconds}') from None
         if self._started:
             raise web.HTTPConflict(text="already started")
-        self._started = True
-        self._lag_s = 0.0
-        self._truth.start(origin)
+        self.begin(origin)
         return web.json_response({"unconnected": [name for name, arm in self._arms.items() if not arm.connections]})
 
     async def _control_health(self, request: web.Request) -> web.Response:
@@ -175,11 +181,11 @@ class Simulator:
         call.connections += 1
         draws = Draws(self._config.seed, arm.name, call.key)
         faults = arm.profile.faults if self._started else ()
-        hazards = Hazards(faults, draws, call_id, call.connections)
+        hazards = Hazards(faults, draws, call, call.connections)
         record = self._recorder(connection_id, call_id, arm)
 
         refused = access.check_key(request.headers, request.query, asked.api, self._config.api_key)
-        fault = hazards.refusal() if refused is None else None
+        fault = hazards.refusal(time.monotonic() - self._origin) if refused is None else None
         if fault is not None and fault[1].http_status is not None:
             refused = fault[1].http_status
             record(time.monotonic(), "fault", {"fault": fault[0].fault, "phase": "setup", "turn": call.turns})
@@ -212,7 +218,7 @@ class Simulator:
                 call = snapshot.call
                 call.connections += 1
                 draws = Draws(self._config.seed, arm.name, call.key)
-                hazards = Hazards(faults, draws, None, call.connections)
+                hazards = Hazards(faults, draws, call, call.connections)
             model_turns = snapshot.model_turns if snapshot is not None else 0
             await connection.serve(
                 Session(
@@ -224,6 +230,7 @@ class Simulator:
                     hazards,
                     call,
                     arm.issue,
+                    self._origin,
                     model_turns,
                 )
             )

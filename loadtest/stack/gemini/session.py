@@ -31,7 +31,7 @@ CANCELLED = "The operation was cancelled."
 class Session:
     """A session whose setup was accepted. Every method takes the monotonic time and returns what to do, in order.
 
-    issue: stores a snapshot and returns its handle.
+    issue: stores a snapshot and returns its handle. origin: monotonic seconds of the run's start.
     """
 
     profile: EndpointProfile
@@ -42,9 +42,11 @@ class Session:
     hazards: Hazards
     call: CallState
     issue: Callable[[Snapshot], str]
+    origin: float
     model_turns: int = 0
     """Turns of the model in the context; without any, a reply that is asked for is a greeting."""
     over: bool = False
+    _opened_s: float = 0.0
     _turn: Turn | None = None
     _interrupting: bool = False
     _out: list[Action] = field(default_factory=list)
@@ -75,13 +77,14 @@ class Session:
 
     def opened(self, now: float) -> list[Action]:
         """Setup is complete."""
+        self._opened_s = now
         self._send(messages.setup_complete())
         self._truth("setup_complete")
         self._offer_handle()
         left_s = self.profile.go_away_time_left_s
         self._at(now + self.profile.connection_limit_s - left_s, lambda _now: self._go_away(left_s))
         self._at(now + self.profile.connection_limit_s, lambda _now: self._close(Close(1000, CANCELLED)))
-        for age_s, fault, strike in self.hazards.strikes():
+        for age_s, fault, strike in self.hazards.strikes(now - self.origin):
             self._at(now + age_s, self._striker(fault.fault, strike.close, strike.idle_only))
         return self._flush()
 
@@ -176,7 +179,9 @@ class Session:
             heard=heard,
             transcribe_output=self.setup.transcribe_output,
         )
-        steps = self.hazards.changed(steps, self.call.turns)
+        steps = self.hazards.changed(
+            steps, self.call.turns, age_s=now - self._opened_s, run_s=now - self.origin, heard_s=heard_s
+        )
         self._turn = Turn(self.call.turns, kind, self._interrupting, now, heard_s, deque(steps))
         self._interrupting = False
         self._offer_handle()

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from loadtest.scenario import arms, base, callee, endpoint, impairments, models
+from loadtest.scenario import arms, base, callee, endpoint, faults, impairments, models
 from loadtest.scenario.hosts import host_problems
 from loadtest.scenario.load import load_scenario
 from loadtest.scenario.thresholds import METRICS
@@ -41,7 +41,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Re-prompt and goodbye": (callee.PlainLine,),
     "Endpoint profile": (endpoint.EndpointProfile,),
     "Reply delay": (endpoint.ConstantDelay, endpoint.LognormalDelay, endpoint.ListedDelay),
-    "Fault": (endpoint.Fault,),
+    "Fault": (faults.Fault,),
 }
 
 
@@ -61,7 +61,7 @@ def names(cell: str) -> list[str]:
 
 def test_every_model_has_a_section() -> None:
     documented = {model for group in SECTIONS.values() for model in group}
-    modules = (models, arms, callee, base, endpoint, impairments)
+    modules = (models, arms, callee, base, endpoint, faults, impairments)
     public = [getattr(module, name) for module in modules for name in module.__all__]
     models_of = {m for m in public if isinstance(m, type) and issubclass(m, BaseModel)}
     assert models_of - {base.Model} == documented
@@ -85,16 +85,11 @@ def _as_written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def test_every_fault_is_described_with_its_triggers() -> None:
-    triggers = {
-        "turn": ["per_turn", "at_turn"],
-        "minute": ["per_minute", "at_connected_s"],
-        "connect": ["per_connect", "at_connect"],
-    }
-    told = {names(row[0])[0]: set(names(row[2])) for row in tables("Fault")[1][2:]}
+def test_every_fault_is_described_with_its_triggers_settings_and_variants() -> None:
+    told = {names(row[0])[0]: [row[1], *map(names, row[2:])] for row in tables("Fault")[1][2:]}
     assert told == {
-        fault: {name for trigger in kind.triggers for name in triggers[trigger]}
-        for fault, kind in endpoint.FAULTS.items()
+        number: [kind.summary, list(kind.triggers), [*kind.required, *kind.settings], list(kind.variants)]
+        for number, kind in faults.FAULTS.items()
     }
 
 

@@ -139,14 +139,14 @@ def drive(recorded: dict[Api, Recordings]) -> Callable[..., Drive]:
         settings = settings or profile()
         call = call or CallState("c1", "c1")
         draws = Draws(seed, "preview", call.key)
-        hazards = Hazards(settings.faults, draws, call.call_id, connection)
+        hazards = Hazards(settings.faults, draws, call, connection)
         handles: dict[str, Snapshot] = {}
 
         def issue(snapshot: Snapshot) -> str:
             handles[f"h{len(handles)}"] = snapshot
             return f"h{len(handles) - 1}"
 
-        session = Session(settings, api, setup, recorded[api], draws, hazards, call, issue, model_turns)
+        session = Session(settings, api, setup, recorded[api], draws, hazards, call, issue, START, model_turns)
         return Drive(session, handles).open()
 
     return make

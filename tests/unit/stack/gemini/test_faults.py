@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from loadtest.scenario.endpoint import FAULTS, Fault
+from loadtest.scenario.faults import Fault
 from loadtest.stack.gemini import faults
 from loadtest.stack.gemini.draws import Draws
+from loadtest.stack.gemini.faults import reasons
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.state import CallState
 from tests.unit.stack.gemini.conftest import Drive, profile, silence, speech
@@ -28,10 +29,12 @@ def closed(one: Drive) -> tuple[Any, ...]:
     return tuple(line[name] for name in ("code", "reason", "side", "phase"))
 
 
+# Without a behaviour so far. The last of them to be written takes this list and `missing` with it.
+UNWRITTEN = "F3 F6 F7 F8 F9 F11 F12 F14 F15 F16 F17 F18 F19 F21 F22 F24 F25 F28 F29 F30 F31 F33"
+
+
 def test_every_fault_that_can_be_asked_for_exists_and_is_asked_for_as_it_can() -> None:
-    behaviours: dict[str, Collection[str]] = {"turn": faults.TURN, "minute": faults.CLOCK, "connect": faults.CONNECT}
-    for trigger, known in behaviours.items():
-        assert set(known) == {name for name, kind in FAULTS.items() if trigger in kind.triggers}
+    assert sorted({number for number, _ in faults.missing()}) == sorted(UNWRITTEN.split())
 
 
 def test_f1_closes_before_any_audio(drive: Make) -> None:
@@ -58,7 +61,7 @@ def test_f4_waits_until_nothing_is_going_on(drive: Make) -> None:
     one = spoken(drive, {"fault": "F4", "at_connected_s": 1.0})
     code, reason, side, phase = closed(one)
     assert (code, side, phase) == (1011, "server", "idle")
-    assert reason in (faults.UNAVAILABLE, faults.DEADLINE)
+    assert reason in (reasons.UNAVAILABLE, reasons.DEADLINE)
     (ended,) = [at for at, line in one.truth if line.type == "turn_complete"]
     assert one.closes[0][0] == pytest.approx(ended, abs=0.3)
 
@@ -102,8 +105,8 @@ def test_f26_can_come_in_runs() -> None:
     one = Fault.model_validate({"fault": "F26", "per_turn": 0.05})
 
     def struck(fault: Fault) -> int:
-        hazards = Hazards((fault,), Draws(1, "preview", "c1"), "c1", 1)
-        return sum(any(turn - begun < length for begun, length in hazards._runs(fault, turn)) for turn in range(2000))
+        hazards = Hazards((fault,), Draws(1, "preview", "c1"), CallState("c1", "c1"), 1)
+        return sum(hazards._turn_struck("F26", fault, turn, 0.0) for turn in range(2000))
 
     assert 60 < struck(one) < 140
     assert 2.5 * struck(one) < struck(run) < 6 * struck(one)
@@ -170,8 +173,9 @@ def test_f32_says_the_reply_again_after_a_silence(drive: Make) -> None:
 
 
 def refusal(fault: dict[str, Any], connection: int, call_id: str | None = "c1") -> faults.Refusal | None:
-    hazards = Hazards((Fault.model_validate(fault),), Draws(1, "preview", "c1"), call_id, connection)
-    found = hazards.refusal()
+    call = CallState(call_id, "c1")
+    hazards = Hazards((Fault.model_validate(fault),), Draws(1, "preview", "c1"), call, connection)
+    found = hazards.refusal(0.0)
     return found[1] if found else None
 
 
@@ -187,23 +191,19 @@ def test_f5_and_f13_meet_the_connect_they_are_scheduled_for() -> None:
     assert refusal({"fault": "F13", "at_connect": 1, "calls": ["c2"]}, 1, "c2") is not None
 
 
+def in_call(settings: tuple[Fault, ...], key: str) -> Hazards:
+    return Hazards(settings, Draws(1, "preview", key), CallState(key, key), 1)
+
+
 def test_hazards_strike_as_often_as_they_say() -> None:
     def strikes(fault: dict[str, Any]) -> list[float]:
         settings = (Fault.model_validate(fault),)
-        return [
-            age
-            for call in range(2000)
-            for age, _, _ in Hazards(settings, Draws(1, "preview", f"c{call}"), f"c{call}", 1).strikes()
-            if age <= 60
-        ]
+        return [age for call in range(2000) for age, _, _ in in_call(settings, f"c{call}").strikes(0.0) if age <= 60]
 
     assert len(strikes({"fault": "F4", "per_minute": 0.1})) == pytest.approx(2000 * 0.095, rel=0.2)
     assert strikes({"fault": "F4", "per_minute": 0.0}) == []
     met = sum(
-        Hazards(
-            (Fault.model_validate({"fault": "F13", "per_connect": 0.1}),), Draws(1, "preview", f"c{n}"), None, 1
-        ).refusal()
-        is not None
+        in_call((Fault.model_validate({"fault": "F13", "per_connect": 0.1}),), f"c{n}").refusal(0.0) is not None
         for n in range(2000)
     )
     assert met == pytest.approx(200, rel=0.2)
@@ -216,8 +216,8 @@ def test_turn_hazards_are_seeded_and_spare_the_greeting(drive: Make) -> None:
     some = (Fault.model_validate({"fault": "F1", "per_turn": 0.2}),)
 
     def struck(arm: str, seed: int) -> list[int]:
-        hazards = Hazards(some, Draws(seed, arm, "c1"), "c1", 1)
-        return [turn for turn in range(1, 300) if list(hazards._runs(some[0], turn))]
+        hazards = Hazards(some, Draws(seed, arm, "c1"), CallState("c1", "c1"), 1)
+        return [turn for turn in range(1, 300) if hazards._turn_struck("F1", some[0], turn, 0.0)]
 
     assert 30 < len(struck("preview", 1)) < 90
     assert struck("preview", 1) == struck("preview", 1)
