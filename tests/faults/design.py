@@ -1,0 +1,187 @@
+"""Which fault strikes which calls of scenarios/faults.yaml, and when.
+
+Every fault has ROUNDS calls for each plugin generation, each round a form of its own where it takes several. The script
+has a line for an ordinary turn, then the one that most faults strike, then one that asks for the tool.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["FAULTS", "ROUNDS", "Design", "Pair", "Wish", "design"]
+
+ROUNDS = 2
+LINES = 4
+STRUCK = 2
+"""The caller's utterance that most faults strike: the script's second line."""
+EVERY_S = 8.0
+"""From one call to the next, all arms together."""
+BURST_EVERY_S = 4.0
+"""The same for the calls of F6: all are to be open when it strikes."""
+ORDINARY_S = 32.0
+"""How long a call lasts to which nothing happens, from its dial to its end."""
+SETUP_S = 40.0
+"""Of a run before its first call: stack and warm-up."""
+MEASURE_S = 1.0
+"""To measure one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of the simulator for one call.
+
+    faults: entries without `calls`. delay_ms: of each reply, where it is not the usual one. lasts_s: about how long the
+    call then lasts. at_run_s: the fault strikes at a moment of the run, so long after its last call was due.
+    """
+
+    faults: tuple[Mapping[str, Any], ...]
+    delay_ms: float | None = None
+    lasts_s: float = ORDINARY_S
+    at_run_s: float | None = None
+
+
+def _wish(*faults: Mapping[str, Any], lasts_s: float = ORDINARY_S + 6, **more: Any) -> Wish:
+    return Wish(faults, lasts_s=lasts_s, **more)
+
+
+def _turn(fault: str, **settings: Any) -> dict[str, Any]:
+    return {"fault": fault, "at_turn": STRUCK, **settings}
+
+
+def _reconnect(fault: str, **settings: Any) -> tuple[dict[str, Any], ...]:
+    """Something that needs a reconnect, and the close that makes one."""
+    return {"fault": "F1", "at_turn": STRUCK}, {"fault": fault, "at_connect": 2, **settings}
+
+
+def _connect(fault: str, **settings: Any) -> dict[str, Any]:
+    return {"fault": fault, "at_connect": 1, **settings}
+
+
+SILENT_S = 12.0
+"""A call whose agent leaves, or is refused, before it says anything."""
+
+FAULTS: Mapping[str, tuple[Wish, ...]] = {
+    "F1": (_wish(_turn("F1")),),
+    "F2": (_wish(_turn("F2")),),
+    "F3": tuple(_wish({"fault": "F3", "at_tool_call": 1, "variant": form}) for form in ("internal", "not_found")),
+    "F4": tuple(_wish({"fault": "F4", "at_connected_s": 8, "variant": form}) for form in ("unavailable", "deadline")),
+    "F5": (_wish(_connect("F5"), lasts_s=SILENT_S), _wish(*_reconnect("F5"))),
+    "F6": (_wish({"fault": "F6", "refused_s": 6}, at_run_s=3.0),),
+    "F7": (_wish({"fault": "F7", "per_turn": 0.85}, at_run_s=-8.0),),
+    "F8": (_wish(*_reconnect("F8")),),
+    "F9": tuple(_wish(*_reconnect("F9", variant=form)) for form in ("not_found", "invalid")),
+    "F10": (_wish(_turn("F10")),),
+    "F11": tuple(
+        _wish({"fault": "F11", "at_connected_s": at_s, "time_left_s": 3, "variant": form})
+        for at_s, form in ((12.5, "deadline"), (18, "silence"))
+    ),
+    "F12": tuple(_wish({"fault": "F12", "at_age_s": 20, "variant": form}) for form in ("deadline", "aborted")),
+    "F13": (
+        _wish(_connect("F13", http_status=503), lasts_s=SILENT_S),
+        _wish(*_reconnect("F13", http_status=429)),
+    ),
+    "F14": (_wish(_turn("F14")),),
+    "F15": (
+        _wish(_connect("F15", variant="late", setup_ms_min=5000, setup_ms_max=6000)),
+        _wish(_connect("F15", variant="never"), lasts_s=ORDINARY_S + 10),
+    ),
+    "F16": (_wish(_connect("F16"), lasts_s=SILENT_S + 10), _wish(*_reconnect("F16"))),
+    "F17": (_wish(_connect("F17"), lasts_s=SILENT_S),),
+    "F18": (_wish({"fault": "F18", "at_tool_call": 1}),),
+    "F19": (_wish(_turn("F19")),),
+    "F20": (_wish(_turn("F20")), _wish({"fault": "F20", "at_connected_s": 9})),
+    "F21": (_wish({"fault": "F21", "at_connected_s": 18.5}, lasts_s=46.0),),
+    "F22": (
+        _wish(
+            {"fault": "F22", "at_connected_s": 10, "pong_ms_min": 25_000, "pong_ms_max": 30_000},
+            delay_ms=3500,
+            lasts_s=50.0,
+        ),
+    ),
+    "F23": (_wish(_turn("F23", stall_ms_min=1300, stall_ms_max=1500)),),
+    "F24": (_wish(_turn("F24")),),
+    "F25": tuple(_wish(_turn("F25", variant=form, silence_s=20)) for form in ("nothing", "unfinished")),
+    "F26": tuple(_wish(_turn("F26", variant=form)) for form in ("plain", "rejected")),
+    "F27": (_wish(_turn("F27")),),
+    "F28": (_wish(_turn("F28")),),
+    "F29": (_wish(_turn("F29")),),
+    "F30": (_wish(_turn("F30", again_s=12)),),
+    "F31": (_wish({"fault": "F31", "at_age_s": 4, "creep_ms_per_minute": 9000}, lasts_s=ORDINARY_S + 10),),
+    "F32": (_wish(_turn("F32", repeat_ms_min=1300, repeat_ms_max=1500), lasts_s=ORDINARY_S + 8),),
+    "F33": (_wish(_turn("F33", utterance_ms_max=3000, after_reply_ms_max=6000)),),
+}
+"""By number; the rounds take these in turn."""
+
+AT_RUN = ("F7", "F6")
+"""Last, after all others: these strike at a moment of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One block of the scenario: the same call for every plugin generation.
+
+    fault: None for a control. slots: of its calls, an arm each. due_s: of the first.
+    """
+
+    fault: str | None
+    wish: Wish | None
+    slots: tuple[int, ...]
+    due_s: tuple[float, ...]
+
+    @property
+    def lasts_s(self) -> float:
+        return ORDINARY_S if self.wish is None else self.wish.lasts_s
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """All calls of a run, in the order in which they are due."""
+
+    pairs: tuple[Pair, ...]
+    burst_from: int
+    """Number of calls before those of F6."""
+    busy: tuple[int, ...] = field(default=())
+    """Calls in progress as each is dialled, that one included, as far as is planned."""
+
+    @property
+    def due(self) -> tuple[float, ...]:
+        return tuple(due_s for pair in self.pairs for due_s in pair.due_s)
+
+    @property
+    def lasts_s(self) -> float:
+        """Planned length of the whole run, from start to summary."""
+        over_s = max(due_s + pair.lasts_s for pair in self.pairs for due_s in pair.due_s)
+        return SETUP_S + over_s + MEASURE_S * len(self.due)
+
+    @property
+    def control_turns(self) -> int:
+        return LINES * sum(len(pair.slots) for pair in self.pairs if pair.fault is None)
+
+
+def design(faults: Sequence[str], *, arms: int, controls: int, seed: int) -> Design:
+    """A run of these faults, ROUNDS pairs each, among `controls` pairs of calls to which nothing happens."""
+    early = [fault for fault in faults if fault not in AT_RUN]
+    pairs: list[tuple[str | None, Wish | None]] = [
+        (fault, FAULTS[fault][i % len(FAULTS[fault])]) for i in range(ROUNDS) for fault in early
+    ]
+    pairs += [(None, None)] * controls
+    random.Random(seed).shuffle(pairs)
+    late = [fault for fault in AT_RUN if fault in faults]
+    pairs += [(fault, FAULTS[fault][0]) for fault in late for _ in range(ROUNDS)]
+    burst_from = arms * (len(pairs) - (ROUNDS if "F6" in late else 0))
+    due = [min(i, burst_from) * EVERY_S + max(0, i - burst_from) * BURST_EVERY_S for i in range(arms * len(pairs))]
+    made = tuple(
+        Pair(
+            fault,
+            wish,
+            tuple(range(i * arms, (i + 1) * arms)),
+            tuple(due[i * arms : (i + 1) * arms]),
+        )
+        for i, (fault, wish) in enumerate(pairs)
+    )
+    over = [(due_s, due_s + pair.lasts_s) for pair in made for due_s in pair.due_s]
+    busy = tuple(sum(began <= at_s < ended for began, ended in over) for at_s, _ in over)
+    return Design(made, burst_from, busy)
