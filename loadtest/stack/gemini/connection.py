@@ -37,7 +37,7 @@ Record = Callable[[float, str, dict[str, Any]], None]
 async def gone(request: web.Request, within_s: float) -> bool:
     """Waits until the client has dropped the TCP connection, at most `within_s` seconds; whether it has."""
     until = time.monotonic() + within_s
-    while request.transport is not None and time.monotonic() < until:
+    while request.transport is not None and time.monotonic() < until:  # noqa: ASYNC110  # aiohttp has no event for it
         await asyncio.sleep(min(GONE_POLL_S, max(0.0, until - time.monotonic())))
     return request.transport is None
 
@@ -123,14 +123,16 @@ class Connection:
                     await self._do(session.on_time(time.monotonic()))
         except OSError:
             await self._do(session.closed_by_client(1006, ""))
-        finally:
-            for task in (*self._pongs, self._receiving):
-                if task is not None:
-                    task.cancel()
         if self._half_open:
             await self._drop()
         elif received is not None and received.type is WSMsgType.CLOSE:
             await self._answer(received)
+
+    def release(self) -> None:
+        """Ends what still waits. Nothing is sent or received any more."""
+        for task in (*self._pongs, self._receiving):
+            if task is not None:
+                task.cancel()
 
     async def _next(self, until: float | None) -> WSMessage | None:
         """The client's next message other than a ping or pong; None when there is none until a monotonic time."""

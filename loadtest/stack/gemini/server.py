@@ -235,6 +235,7 @@ class Simulator:
                 )
             )
         finally:
+            connection.release()
             self._open.discard(task)
         return connection.ws
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from loadtest.stack.gemini.plan import Close, Step
 
-__all__ = ["Action", "CallState", "Phase", "Send", "Snapshot", "Truth", "Turn"]
+__all__ = ["Action", "CallState", "HalfOpen", "LatePongs", "Phase", "Send", "Snapshot", "Truth", "Turn"]
 
 Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
 
@@ -28,7 +29,19 @@ class Truth:
     fields: dict[str, Any]
 
 
-Action = Send | Truth | Close
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """From here on nothing is read, sent or answered, and the socket stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatePongs:
+    """From here on each ping is answered after `delay_s()` seconds."""
+
+    delay_s: Callable[[], float]
+
+
+Action = Send | Truth | Close | HalfOpen | LatePongs
 
 
 @dataclass(slots=True)
