@@ -23,6 +23,7 @@ peak: server ## set up, then compare two endpoints under a peak of outbound call
 
 .PHONY: test
 test: check server ## set up, then check and test everything but the slow simulations
+	$(BIN)/loadtest stack install --plugin 1.6.0 --plugin 1.8.9
 	$(BIN)/pytest
 
 .PHONY: check

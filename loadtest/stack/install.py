@@ -6,21 +6,18 @@ user's cache directory, which `provide_server` builds once. With any of these a 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from loadtest.errors import StackError
+from loadtest.stack.building import only_one
 from loadtest.stack.gobuild import build_with_go
 
 __all__ = ["LIVEKIT_SERVER_VERSION", "ServerBinary", "find_server", "provide_server"]
@@ -57,7 +54,7 @@ def provide_server() -> ServerBinary:
         return server
     cached = _cached_path()
     cached.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(cached.parent / "install.lock"):
+    with only_one(cached.parent / "install.lock", "`loadtest stack install`"):
         if not cached.exists():
             _build(cached)
     return _checked(cached, remedy=f"Delete {cached} and run `loadtest stack install` again.")
@@ -106,17 +103,3 @@ def _build(target: Path) -> None:
         built.replace(target)
     finally:
         shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        click.echo("Another `loadtest stack install` is at work; waiting for it.", err=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
