@@ -20,9 +20,11 @@ import asyncio
 import json
 import logging
 import os
+import re
 import socket
 import ssl
 import sys
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -33,7 +35,19 @@ os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
 from google.genai import types
 from google.oauth2.credentials import Credentials
 from livekit import rtc
-from livekit.agents import Agent, AgentServer, AgentSession, CloseEvent, JobContext, JobProcess, cli, function_tool
+from livekit.agents import (
+    Agent,
+    AgentServer,
+    AgentSession,
+    CloseEvent,
+    JobContext,
+    JobProcess,
+    MetricsCollectedEvent,
+    __version__,
+    cli,
+    function_tool,
+    metrics,
+)
 from livekit.plugins import google
 
 from loadtest_probe import attach
@@ -48,6 +62,10 @@ CALL_ACTIVE = "active"
 LAST_WORDS_S = 0.3
 KEYS_OVER_S = 1.0
 """Keys that follow one another sooner belong together; # ends them at once."""
+LOOP_TICK_S = 0.05
+LOOP_LAG_S = 0.1
+TELLS_LAG = tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]) >= (1, 8, 3)
+"""livekit-agents logs itself when the event loop was blocked."""
 
 logger = logging.getLogger("loadtest.agent")
 
@@ -236,6 +254,34 @@ async def picked_up(room: rtc.Room, callee: rtc.RemoteParticipant) -> bool:
     return await answered
 
 
+def log_metric(event: MetricsCollectedEvent) -> None:
+    """Log connects and turns of the model, as agents in production do: a log alone then tells what became of them."""
+    told = event.metrics
+    if isinstance(told, metrics.RealtimeModelMetrics):
+        logger.info(
+            "REALTIME ttft=%.0fms duration=%.0fms in_tok=%d out_tok=%d",
+            told.ttft * 1000,
+            told.duration * 1000,
+            told.input_tokens,
+            told.output_tokens,
+            extra={"request_id": told.request_id, "acquire_time": told.acquire_time},
+        )
+
+
+async def watch_loop() -> None:
+    """Log when the event loop was blocked, in the words of livekit-agents 1.8.3, where that does not."""
+    while True:
+        asked = time.monotonic()
+        await asyncio.sleep(LOOP_TICK_S)
+        lag_s = time.monotonic() - asked - LOOP_TICK_S
+        if lag_s >= LOOP_LAG_S:
+            logger.warning("event loop blocked for %.0fms", lag_s * 1000)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+
+
 async def entrypoint(ctx: JobContext) -> None:
     try:
         endpoint = endpoint_from(ctx.job.metadata)
@@ -253,6 +299,11 @@ async def entrypoint(ctx: JobContext) -> None:
         loop.call_later(LAST_WORDS_S, ctx.shutdown, f"session closed: {event.reason.value}")
 
     session.on("close", on_close)
+    session.on("metrics_collected", log_metric)
+    if not TELLS_LAG:
+        logger.info("watching the event loop")
+        watching = asyncio.create_task(watch_loop())
+        ctx.add_shutdown_callback(lambda: cancelled(watching))
     ctx.room.on("sip_dtmf_received", Keypad(session).pressed)
 
     await ctx.connect()

@@ -1,0 +1,180 @@
+"""Lines of an agent's log as entries: JSON lines or text, each with the lines that belong to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from loadtest.record.agent_log.lines import Line
+from loadtest.record.agent_log.stamps import Stamp, read_stamp, stamp_of
+
+__all__ = ["Entry", "Reading", "entries"]
+
+_MOST_TEXT: Final = 64 * 1024
+"""Of the lines that follow an entry's first one, no more is kept: a traceback tells all in that."""
+_LEVEL = r"(?:TRACE|DEBUG|DEV|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL)"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# What stands before the line that the agent wrote: its container's name, or containerd's own time and stream.
+_CONTAINER = re.compile(r"^(?:[\w./-]{1,64} +\| |\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] )")
+_HEAD = re.compile(rf"\s*(?:- )?[\[(]?(?P<level>{_LEVEL})\b[\])]?\s*(?:- |: ?)?", re.IGNORECASE)
+_BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<name>[\w.]+):(?P<message>.*)", re.DOTALL)
+_NAME = re.compile(r"(?P<name>(?:livekit|google|websockets)(?:\.\w+)*)(?: - |: | +)")
+_TIMES: Final = ("timestamp", "time", "ts", "@timestamp", "asctime", "datetime")
+_LEVELS: Final = ("level", "levelname", "severity")
+_MESSAGES: Final = ("message", "msg", "event", "text")
+_NAMES: Final = ("name", "logger", "logger_name")
+_TRACES: Final = ("exc_info", "exc_text", "exception", "traceback", "stack_trace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What was logged at once. line: its first one, from 1."""
+
+    file: str
+    line: int
+    at: Stamp | None
+    level: str | None
+    name: str | None
+    """Of the logger, where it is told."""
+    message: str
+    trace: str = ""
+    """The traceback, or whatever else follows the message on lines of its own."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is counted while a log is read."""
+
+    lines: int = 0
+    unreadable: int = 0
+    """Lines that are neither an entry nor belong to one."""
+    first_unreadable: str | None = None
+    """`file:line` of the first of them."""
+    untimed: int = 0
+    """Entries without a time."""
+
+    def cannot_read(self, line: Line) -> None:
+        self.unreadable += 1
+        self.first_unreadable = self.first_unreadable or f"{line.file}:{line.number}"
+
+
+def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
+    """Put lines together. A line without a time of its own belongs to the entry before it."""
+    held: Entry | None = None
+    more: list[str] = []
+    room = _MOST_TEXT
+    for line in read:
+        reading.lines += 1
+        text = _CONTAINER.sub("", _COLOURS.sub("", line.text)).lstrip("\r")
+        if not text.strip():
+            continue
+        found = _entry(line, text)
+        if found is None and (held is None or text.lstrip().startswith("{") or not line.whole):
+            reading.cannot_read(line)
+            continue
+        if found is None:
+            if room > 0:
+                more.append(text)
+                room -= len(text)
+            continue
+        if held is not None:
+            yield _with(held, more)
+        reading.untimed += found.at is None
+        held, more, room = found, [], _MOST_TEXT
+    if held is not None:
+        yield _with(held, more)
+
+
+def _with(entry: Entry, more: list[str]) -> Entry:
+    if not more:
+        return entry
+    last, fields = more[-1], entry.fields
+    if not fields:  # the message itself had several lines
+        last, fields = _split_extra(last)
+    return replace(entry, trace="\n".join([*filter(None, [entry.trace]), *more[:-1], last]), fields=fields)
+
+
+def _entry(line: Line, text: str) -> Entry | None:
+    if text.lstrip().startswith("{"):
+        return _of_json(line, text) if line.whole else None
+    return _of_text(line, text)
+
+
+def _of_json(line: Line, text: str) -> Entry | None:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    told = body.get("message")
+    if isinstance(told, Mapping):  # a record that was put into another one's message
+        body = {**body, **told}
+    message, _, behind = str(_first(body, _MESSAGES) or "").partition("\n")
+    return Entry(
+        file=line.file,
+        line=line.number,
+        at=next((at for key in _TIMES if (at := stamp_of(body.get(key))) is not None), None),
+        level=_text(_first(body, _LEVELS)),
+        name=_text(_first(body, _NAMES)),
+        message=message,
+        trace=str(_first(body, _TRACES) or behind)[:_MOST_TEXT],
+        fields=body,
+    )
+
+
+def _of_text(line: Line, text: str) -> Entry | None:
+    basic = _BASIC.fullmatch(text)  # what logging.basicConfig() prints has no time
+    if basic is not None:
+        return Entry(
+            file=line.file, line=line.number, at=None, level=basic["level"].upper(), name=basic["name"],
+            message=basic["message"],
+        )  # fmt: skip
+    opened = 1 if text.startswith("[") else 0
+    stamp = read_stamp(text[opened:])
+    if stamp is None:
+        return None
+    at, taken = stamp
+    rest = text[opened + taken :].removeprefix("]" if opened else "")
+    head = _HEAD.match(rest)
+    level = None if head is None else head["level"].upper()
+    rest = (rest if head is None else rest[head.end() :]).strip()
+    named = _NAME.match(rest)
+    if named is not None:
+        rest = rest[named.end() :].lstrip()
+    message, fields = _split_extra(rest)
+    return Entry(
+        file=line.file,
+        line=line.number,
+        at=at,
+        level=level,
+        name=None if named is None else named["name"],
+        message=message,
+        fields=fields,
+    )
+
+
+def _split_extra(text: str) -> tuple[str, Mapping[str, Any]]:
+    """Message and what livekit-agents puts behind it, as JSON, in its dev mode."""
+    if text.endswith("}"):
+        at = text.find(' {"')
+        while at >= 0:
+            try:
+                found = json.loads(text[at + 1 :])
+            except ValueError:
+                at = text.find(' {"', at + 1)
+                continue
+            return text[:at].rstrip(), found
+    return text, {}
+
+
+def _first(body: Mapping[str, Any], keys: Iterable[str]) -> Any:
+    return next((body[key] for key in keys if body.get(key) not in (None, "")), None)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

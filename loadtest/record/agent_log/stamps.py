@@ -1,0 +1,75 @@
+"""Times as logs write them: with a zone, without one, or the hour of the day alone; to the second, or finer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+__all__ = ["Stamp", "read_stamp", "stamp_of"]
+
+Kind = Literal["utc", "local", "day"]
+
+_TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d):(?P<second>[0-5]\d|60|\?\?)(?:[.,](?P<fraction>\d{1,9}))?"
+_DATE = r"(?P<year>\d{4})[-/](?P<month>\d\d)[-/](?P<day>\d\d)"
+_SYSLOG = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +(?P<mday>\d{1,2})"
+_ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d| UTC)?"
+_STAMP = re.compile(rf"(?:(?:{_DATE}[T ]|{_SYSLOG} ))?{_TIME}{_ZONE}(?![\w:])")
+_FINEST_S: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a log says that something was logged: at `s` or within `resolution_s` after it.
+
+    kind: utc, `s` is UNIX time; local, the same by a clock whose zone is not told; day, seconds since a midnight.
+    """
+
+    kind: Kind
+    s: float
+    resolution_s: float
+
+
+def read_stamp(text: str) -> tuple[Stamp, int] | None:
+    """The time at the beginning of a text, and how many characters it takes; None if there is none."""
+    found = _STAMP.match(text)
+    return None if found is None else _stamp(found)
+
+
+def stamp_of(value: object) -> Stamp | None:
+    """The time in a JSON value: ISO 8601, or UNIX seconds or milliseconds."""
+    if isinstance(value, str):
+        found = read_stamp(value.strip())
+        return None if found is None else found[0]
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1e9 < value < 1e14:
+        milli = value >= 1e11
+        whole_s = milli is False and float(value).is_integer()
+        return Stamp("utc", value / 1000 if milli else float(value), 0.001 if milli else 1.0 if whole_s else _FINEST_S)
+    return None
+
+
+def _stamp(found: re.Match[str]) -> tuple[Stamp, int] | None:
+    unknown = found["second"] == "??"
+    fraction = found["fraction"] or ""
+    seconds = 0.0 if unknown else int(found["second"]) + float(f"0.{fraction or 0}")
+    resolution_s = 60.0 if unknown else max(_FINEST_S, 10.0 ** -len(fraction))
+    of_day_s = int(found["hour"]) * 3600 + int(found["minute"]) * 60 + seconds
+    if found["year"] is None:
+        # Of a month and a day without a year no more is used than the hour: the run's own date tells the rest.
+        return Stamp("day", of_day_s, resolution_s), found.end()
+    try:
+        midnight = datetime(int(found["year"]), int(found["month"]), int(found["day"]), tzinfo=UTC)
+    except ValueError:
+        return None
+    return Stamp(
+        "utc" if found["zone"] else "local", midnight.timestamp() + of_day_s - _ahead_s(found), resolution_s
+    ), found.end()
+
+
+def _ahead_s(found: re.Match[str]) -> float:
+    zone = (found["zone"] or "").strip()
+    if zone in {"", "Z", "UTC"}:
+        return 0.0
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:])).total_seconds()
+    return -ahead if zone[0] == "-" else ahead
