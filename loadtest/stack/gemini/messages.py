@@ -16,7 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.stack.gemini.fields import INVALID_ARGUMENT, Invalid, get, pack
+from loadtest.stack.gemini.tools import Function, ToolResponses, declared_functions, tool_responses
+
 __all__ = [
+    "INVALID_ARGUMENT",
     "Activity",
     "Audio",
     "ClientMessage",
@@ -33,6 +37,7 @@ __all__ = [
     "parse",
     "resumption_update",
     "setup_complete",
+    "thought",
     "turn_complete",
 ]
 
@@ -55,6 +60,10 @@ class Setup:
     transcribe_output: bool
     manual_activity: bool
     """The client marks the caller's activity itself."""
+    thoughts: bool = False
+    """Whether parts of the model's thinking are wanted."""
+    functions: tuple[Function, ...] = ()
+    """Tools that the model may call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +90,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A message that needs no answer: video, tool responses, context updates."""
+    """A message that needs no answer: video, context updates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """Something that the server closes for."""
-
-    reason: str
-
-
-ClientMessage = Setup | Audio | Activity | Content | Other | Invalid
-
-INVALID_ARGUMENT = "Request contains an invalid argument."
-_SNAKE = re.compile(r"_([a-z0-9])")
-
-
-def _get(mapping: Any, name: str) -> Any:
-    """The value of `name`, given in snake case, under its snake or camel key; None when absent."""
-    if not isinstance(mapping, Mapping):
-        return None
-    value = mapping.get(name)
-    return value if value is not None else mapping.get(_SNAKE.sub(lambda m: m.group(1).upper(), name))
+ClientMessage = Setup | Audio | Activity | Content | ToolResponses | Other | Invalid
 
 
 def parse(raw: str | bytes) -> ClientMessage:
@@ -115,97 +106,99 @@ def parse(raw: str | bytes) -> ClientMessage:
         ("realtime_input", _realtime_input),
         ("setup", _setup),
         ("client_content", _content),
+        ("tool_response", tool_responses),
     ):
-        body = _get(message, name)
+        body = get(message, name)
         if body is not None:
             return read(body) if isinstance(body, Mapping) else Invalid(INVALID_ARGUMENT)
-    if any(_get(message, name) is not None for name in ("tool_response", "context_update")):
+    if get(message, "context_update") is not None:
         return Other()
     return Invalid(INVALID_ARGUMENT)
 
 
 def _setup(body: Mapping[str, Any]) -> ClientMessage:
-    model = _get(body, "model")
+    model = get(body, "model")
     if not isinstance(model, str):
         return Invalid(INVALID_ARGUMENT)
-    modalities = _get(_get(body, "generation_config"), "response_modalities") or ()
-    resumption = _get(body, "session_resumption")
-    detection = _get(_get(body, "realtime_input_config"), "automatic_activity_detection")
+    modalities = get(get(body, "generation_config"), "response_modalities") or ()
+    resumption = get(body, "session_resumption")
+    detection = get(get(body, "realtime_input_config"), "automatic_activity_detection")
     return Setup(
         model=model,
         modalities=tuple(str(m) for m in modalities),
-        handle=_get(resumption, "handle") or None,
+        handle=get(resumption, "handle") or None,
         resumption=resumption is not None,
-        transcribe_input=_get(body, "input_audio_transcription") is not None,
-        transcribe_output=_get(body, "output_audio_transcription") is not None,
-        manual_activity=bool(_get(detection, "disabled")),
+        transcribe_input=get(body, "input_audio_transcription") is not None,
+        transcribe_output=get(body, "output_audio_transcription") is not None,
+        manual_activity=bool(get(detection, "disabled")),
+        functions=tuple(declared_functions(body)),
     )
 
 
 def _realtime_input(body: Mapping[str, Any]) -> ClientMessage:
-    blob = _get(body, "audio")
+    blob = get(body, "audio")
     if blob is None:
-        chunks = _get(body, "media_chunks")
+        chunks = get(body, "media_chunks")
         blob = chunks[0] if isinstance(chunks, Sequence) and chunks else None
-    if blob is not None and str(_get(blob, "mime_type") or "").startswith("audio/"):
+    if blob is not None and str(get(blob, "mime_type") or "").startswith("audio/"):
         return _audio(blob)
-    if _get(body, "activity_start") is not None:
+    if get(body, "activity_start") is not None:
         return Activity(starts=True)
-    if _get(body, "activity_end") is not None or _get(body, "audio_stream_end"):
+    if get(body, "activity_end") is not None or get(body, "audio_stream_end"):
         return Activity(starts=False)
-    if _get(body, "text"):
+    if get(body, "text"):
         return Content(model_turns=0, turn_complete=True)
     return Other()
 
 
 def _audio(blob: Mapping[str, Any]) -> ClientMessage:
-    mime = str(_get(blob, "mime_type"))
+    mime = str(get(blob, "mime_type"))
     rate = re.search(r"rate=(\d+)", mime)
     if not mime.startswith("audio/pcm") or (rate and int(rate[1]) != INPUT_RATE):
         return Invalid(INVALID_ARGUMENT)
     try:
-        data = base64.b64decode(str(_get(blob, "data")).replace("-", "+").replace("_", "/"), validate=True)
+        data = base64.b64decode(str(get(blob, "data")).replace("-", "+").replace("_", "/"), validate=True)
         return Audio(np.frombuffer(data, dtype="<i2"))
     except (binascii.Error, ValueError):
         return Invalid(INVALID_ARGUMENT)
 
 
 def _content(body: Mapping[str, Any]) -> ClientMessage:
-    turns = _get(body, "turns") or ()
+    turns = get(body, "turns") or ()
     return Content(
-        model_turns=sum(1 for turn in turns if _get(turn, "role") == "model" and _get(turn, "parts")),
-        turn_complete=bool(_get(body, "turn_complete")),
+        model_turns=sum(1 for turn in turns if get(turn, "role") == "model" and get(turn, "parts")),
+        turn_complete=bool(get(body, "turn_complete")),
     )
 
 
-def _pack(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode()
-
-
 def setup_complete() -> bytes:
-    return _pack({"setupComplete": {}})
+    return pack({"setupComplete": {}})
 
 
 def input_transcription(text: str) -> bytes:
-    return _pack({"serverContent": {"inputTranscription": {"text": text}}})
+    return pack({"serverContent": {"inputTranscription": {"text": text}}})
 
 
 def output_transcription(text: str) -> bytes:
-    return _pack({"serverContent": {"outputTranscription": {"text": text}}})
+    return pack({"serverContent": {"outputTranscription": {"text": text}}})
+
+
+def thought(text: str) -> bytes:
+    return pack({"serverContent": {"modelTurn": {"parts": [{"text": text, "thought": True}]}}})
 
 
 def audio_part(pcm: bytes) -> bytes:
     """One part of 24 kHz PCM16."""
     data = base64.b64encode(pcm).decode()
-    return _pack({"serverContent": {"modelTurn": {"parts": [{"inlineData": {"mimeType": OUTPUT_MIME, "data": data}}]}}})
+    return pack({"serverContent": {"modelTurn": {"parts": [{"inlineData": {"mimeType": OUTPUT_MIME, "data": data}}]}}})
 
 
 def generation_complete() -> bytes:
-    return _pack({"serverContent": {"generationComplete": True}})
+    return pack({"serverContent": {"generationComplete": True}})
 
 
 def interrupted() -> bytes:
-    return _pack({"serverContent": {"interrupted": True}})
+    return pack({"serverContent": {"interrupted": True}})
 
 
 def turn_complete(audio_in_s: float, audio_out_s: float, reason: str | None = None) -> bytes:
@@ -221,14 +214,14 @@ def turn_complete(audio_in_s: float, audio_out_s: float, reason: str | None = No
         "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": heard}],
         "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": made}],
     }
-    return _pack({"serverContent": content, "usageMetadata": usage})
+    return pack({"serverContent": content, "usageMetadata": usage})
 
 
 def resumption_update(handle: str | None) -> bytes:
     """A handle, or word that the session cannot be resumed just now."""
     update = {"resumable": False} if handle is None else {"newHandle": handle, "resumable": True}
-    return _pack({"sessionResumptionUpdate": update})
+    return pack({"sessionResumptionUpdate": update})
 
 
 def go_away(time_left_s: float) -> bytes:
-    return _pack({"goAway": {"timeLeft": f"{time_left_s:g}s"}})
+    return pack({"goAway": {"timeLeft": f"{time_left_s:g}s"}})

@@ -9,6 +9,7 @@ import pytest
 
 from loadtest.stack.gemini import access, messages
 from loadtest.stack.gemini.plan import Close
+from loadtest.stack.gemini.tools import ToolResponse, ToolResponses, arguments
 
 PCM = np.arange(-400, 400, dtype="<i2").tobytes()
 
@@ -127,3 +128,48 @@ def test_setups_that_are_refused() -> None:
     text = check(model="models/m", generationConfig={"responseModalities": ["TEXT"]})
     assert text == Close(1007, "Request contains an invalid argument.")
     assert access.check_setup(messages.Other(), asked, "m") == Close(1007, "Request contains an invalid argument.")
+
+
+DECLARED = {
+    "name": "look_up_parcel",
+    "description": "Look up where a parcel is.",
+    "parameters": {
+        "type": "OBJECT",
+        "properties": {
+            "number": {"type": "STRING"},
+            "kind": {"type": "STRING", "enum": ["letter", "parcel"]},
+            "pieces": {"type": "INTEGER"},
+            "note": {"type": "STRING"},
+        },
+        "required": ["number", "kind", "pieces"],
+    },
+}
+
+
+@pytest.mark.parametrize("spelling", ["function_declarations", "functionDeclarations"])
+def test_functions_that_are_declared_can_be_called(spelling: str) -> None:
+    tools = [{"google_search": {}}, {spelling: [DECLARED, {"name": "hang_up", "behavior": "NON_BLOCKING"}]}]
+    setup = parse({"setup": {"model": "models/m", "tools": tools}})
+    assert isinstance(setup, messages.Setup)
+    look_up, hang_up = setup.functions
+    assert (look_up.name, look_up.blocking) == ("look_up_parcel", True)
+    assert (hang_up.name, hang_up.blocking) == ("hang_up", False)
+    assert arguments(look_up) == {"number": "4711", "kind": "letter", "pieces": 4711}
+    assert arguments(hang_up) == {}
+    in_json_schema = {**DECLARED, "parameters": None, "parametersJsonSchema": DECLARED["parameters"]}
+    other = parse({"setup": {"model": "models/m", "tools": [{spelling: [in_json_schema]}]}})
+    assert isinstance(other, messages.Setup)
+    assert arguments(other.functions[0]) == arguments(look_up)
+
+
+def test_what_a_function_returned_in_every_spelling() -> None:
+    def parsed(**response: Any) -> messages.ClientMessage:
+        return parse({"tool_response": {"functionResponses": [{"name": "f", "response": {"output": "x"}, **response}]}})
+
+    assert parsed(id="1") == ToolResponses((ToolResponse("1", silent=False, interrupts=False),))
+    assert parsed(id="1", scheduling="SILENT") == ToolResponses((ToolResponse("1", silent=True, interrupts=False),))
+    assert parsed(scheduling="INTERRUPT") == ToolResponses((ToolResponse(None, silent=False, interrupts=True),))
+    snake = parse({"toolResponse": {"function_responses": [{"id": "1"}, {"id": "2", "scheduling": "WHEN_IDLE"}]}})
+    assert isinstance(snake, ToolResponses)
+    assert [response.id for response in snake.responses] == ["1", "2"]
+    assert isinstance(parse({"tool_response": {}}), messages.Invalid)
