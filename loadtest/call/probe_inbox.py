@@ -37,8 +37,8 @@ class ProbeInbox:
         self._waiting: list[tuple[float, float, Mapping[str, Any]]] = []
         self._pings: dict[int | str, float] = {}
         self._there = asyncio.Event()
-        self.seen: set[tuple[int, float]] = set()
-        """Sequence numbers and agent times of the messages received; each of an agent's sessions counts from 0."""
+        self.seen: set[tuple[str | None, int, float]] = set()
+        """Keys of the messages received."""
 
     def receive(self, data: bytes) -> None:
         """Take one data message of the probe's topic; what is no probe message is ignored."""
@@ -68,9 +68,8 @@ class ProbeInbox:
     def _is_new(self, line: wire.Line) -> bool:
         if isinstance(line.message, wire.Transcript) and not self._transcripts:
             return False
-        key = line.seq, line.t
-        new = key not in self.seen
-        self.seen.add(key)
+        new = line.key not in self.seen
+        self.seen.add(line.key)
         return new
 
     def flush(self) -> None:

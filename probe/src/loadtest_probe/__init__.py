@@ -7,7 +7,7 @@ attach(session, ctx.room)  # before session.start
 
 from __future__ import annotations
 
-from loadtest_probe.probe import attach
+from loadtest_probe.probe import Attachment, attach
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "attach"]
+__all__ = ["Attachment", "__version__", "attach"]

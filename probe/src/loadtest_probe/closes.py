@@ -13,7 +13,7 @@ from typing import Any
 from loadtest_probe.redact import clean
 from loadtest_probe.wire import Side
 
-__all__ = ["Close", "Refusal", "describe_error", "read_close", "read_refusal"]
+__all__ = ["Close", "Refusal", "describe_error", "is_loss", "read_close", "read_refusal"]
 
 ABNORMAL = 1006
 _REASON_BYTES = 123  # what a close frame can carry
@@ -42,11 +42,29 @@ class Refusal:
     reason: str
 
 
-def read_close(error: BaseException) -> Close:
-    """Read the first close frame from the error's chain."""
-    name = type(error).__name__
+def is_loss(error: BaseException) -> bool:
+    """Whether this says that a connection was lost or never made, and not that the model could not do as asked."""
     for link in _chain(error):
-        if not (hasattr(link, "rcvd") and hasattr(link, "sent")):
+        named = {cls.__name__ for cls in type(link).__mro__}  # of livekit.agents, which is no dependency
+        if named & {"APIConnectionError", "APITimeoutError"} or isinstance(link, (OSError, EOFError)):
+            return True
+        if _has(link, "rcvd") or _api_code(link) is not None:
+            return True
+    return False
+
+
+def read_close(error: BaseException) -> Close:
+    """Read the first close frame from the error's chain. An error that cannot be read is of unknown side."""
+    try:
+        return _read_close(error)
+    except Exception:
+        return Close(None, "", "unknown", clean(type(error).__name__, _REASON_BYTES))
+
+
+def _read_close(error: BaseException) -> Close:
+    name = clean(type(error).__name__, _REASON_BYTES)
+    for link in _chain(error):
+        if not (_has(link, "rcvd") and _has(link, "sent")):
             continue
         received, sent = link.rcvd, link.sent
         if received is not None and (sent is None or getattr(link, "rcvd_then_sent", True) is not False):
@@ -61,12 +79,19 @@ def read_close(error: BaseException) -> Close:
 
 def read_refusal(error: BaseException) -> Refusal:
     """Read the HTTP status of a refused upgrade, or the close frame that came in place of setupComplete."""
+    try:
+        return _read_refusal(error)
+    except Exception:
+        return Refusal(None, None, clean(type(error).__name__, _REASON_BYTES))
+
+
+def _read_refusal(error: BaseException) -> Refusal:
     for link in _chain(error):
         status = getattr(getattr(link, "response", None), "status_code", None)
         if isinstance(status, int) and not isinstance(status, bool):
             return Refusal(status, None, clean(_text(link), _REASON_BYTES))
     for link in _chain(error):
-        if (hasattr(link, "rcvd") and hasattr(link, "sent")) or _api_code(link) is not None:
+        if (_has(link, "rcvd") and _has(link, "sent")) or _api_code(link) is not None:
             close = read_close(error)
             return Refusal(None, close.code, close.reason)
     return Refusal(None, None, describe_error(_innermost_harmless(error)))
@@ -76,7 +101,7 @@ def describe_error(error: Any) -> str:
     """One short line about an error: its class, with its text only where that cannot quote the conversation."""
     if isinstance(error, str):
         return clean(error, 0)
-    name = type(error).__name__
+    name = clean(type(error).__name__, _REASON_BYTES)
     if _api_code(error) is not None:
         close = read_close(error)
         return f"{name}: {close.code} {close.reason}".rstrip()
@@ -94,6 +119,13 @@ def _chain(error: BaseException) -> Iterator[Any]:
         seen.append(id(link))
         yield link
         waiting += [e for e in (link.__cause__, link.__context__) if isinstance(e, BaseException)]
+
+
+def _has(link: Any, name: str) -> bool:
+    try:
+        return hasattr(link, name)
+    except Exception:  # a property that raises
+        return False
 
 
 def _innermost_harmless(error: BaseException) -> BaseException:

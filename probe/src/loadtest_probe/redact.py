@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-__all__ = ["clean"]
+__all__ = ["clean", "name_of"]
+
+_NAME_BYTES = 200
 
 _REMOVED = "[removed]"
 _SECRETS = (
@@ -28,3 +31,11 @@ def clean(text: str, limit_bytes: int) -> str:
     for secret in _SECRETS:
         text = secret.sub(_REMOVED, text)
     return text.encode("utf-8", "replace")[:limit_bytes].decode("utf-8", "ignore")
+
+
+def name_of(value: Any) -> str:
+    """`value` as a short name; empty if it has no text."""
+    try:
+        return clean(str(value), _NAME_BYTES)
+    except Exception:  # a hostile __str__
+        return ""

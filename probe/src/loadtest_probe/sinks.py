@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import re
+import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -15,20 +17,51 @@ from loadtest_probe.wire import TOPIC
 __all__ = ["ChannelSink", "FileSink"]
 
 _WAITING_LIMIT = 1000
+_UNWRITTEN_LIMIT = 10_000
 _SEND_TIMEOUT_S = 5.0
 
 
 class FileSink:
-    """Appends one line at a time and lets go of the file, so that a killed agent leaves all that it saw."""
+    """Appends lines from a thread of its own, each as soon as it can, so that a killed agent leaves what it saw.
 
-    def __init__(self, folder: str, name: str) -> None:
-        safe = re.sub(r"[^\w.\-]", "_", name).lstrip(".") or "session"
+    Lines are lost while the disk is full, or when more than `_UNWRITTEN_LIMIT` wait for a disk that hangs (their seq is
+    missing in the file).
+    """
+
+    def __init__(self, folder: str, name: str, guard: Guard) -> None:
+        safe = re.sub(r"[^\w.\-]", "_", name)[:150].lstrip(".") or "session"
         self._path = Path(folder) / f"{safe}.jsonl"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._guard = guard
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._torn = False
+        self._loop = asyncio.get_running_loop()
+        self._done = asyncio.Event()
+        threading.Thread(target=self._run, name="loadtest-probe", daemon=True).start()
 
     def write(self, line: str) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        if self._lines.qsize() < _UNWRITTEN_LIMIT:
+            self._lines.put(line)
+
+    async def close(self, timeout_s: float) -> None:
+        """Nothing follows. Wait until all is written, for at most that long."""
+        self._lines.put(None)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._done.wait(), timeout_s)
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            self._guard.run(self._append, line)
+        self._guard.run(self._loop.call_soon_threadsafe, self._done.set)
+
+    def _append(self, line: str) -> None:
+        data = line.encode() + b"\n"
+        if self._torn:
+            data = b"\n" + data
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._torn = True
+        # Unbuffered, so that no other line comes between; and opened each time: whoever moves the file away may.
+        with self._path.open("ab", buffering=0) as file:
+            self._torn = file.write(data) != len(data)
 
 
 class ChannelSink:

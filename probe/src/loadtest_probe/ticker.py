@@ -17,7 +17,7 @@ LAG_LIMIT_S = 0.1
 class Ticker:
     """Calls `look` every `PERIOD_S` and reports an `AgentLag` when that came more than `LAG_LIMIT_S` late.
 
-    quickly: while it is true, look four times as often.
+    quickly: while it is true, look four times as often. is_quiet: report no lag.
     """
 
     def __init__(
@@ -33,14 +33,16 @@ class Ticker:
         self._look = look
         self._quickly = quickly
         self._guard = guard
+        self.is_quiet = False
+        self._stopped = False
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._schedule()
 
     def stop(self) -> None:
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
 
     def _schedule(self) -> None:
         period = PERIOD_S / 4 if self._quickly() else PERIOD_S
@@ -49,7 +51,8 @@ class Ticker:
 
     def _tick(self) -> None:
         late = self._loop.time() - self._due
-        if late > LAG_LIMIT_S:
+        if late > LAG_LIMIT_S and not self.is_quiet:
             self._report(AgentLag(round(late * 1000, 1)))
         self._guard.run(self._look)
-        self._schedule()
+        if not self._stopped:
+            self._schedule()

@@ -13,8 +13,16 @@ __all__ = ["follow_transcripts"]
 _LONGEST = 4000  # characters; a message of the data channel holds no more than 15 kB
 
 
-def follow_transcripts(session: Any, report: Callable[[Message], None], guard: Guard) -> None:
-    """Report what the session's model takes the callee to have said, and what it says itself."""
+def follow_transcripts(
+    session: Any,
+    report: Callable[[Message], None],
+    listen: Callable[[Any, str, Callable[..., None]], None],
+    guard: Guard,
+) -> None:
+    """Report what the session's model takes the callee to have said, and what it says itself.
+
+    listen: takes an emitter, the name of an event and a handler.
+    """
 
     def heard(event: Any) -> None:
         if event.is_final:
@@ -24,5 +32,5 @@ def follow_transcripts(session: Any, report: Callable[[Message], None], guard: G
         if getattr(event.item, "role", None) == "assistant" and event.item.text_content:
             report(Transcript("agent", event.item.text_content[:_LONGEST]))
 
-    session.on("user_input_transcribed", guard(heard))
-    session.on("conversation_item_added", guard(added))
+    listen(session, "user_input_transcribed", guard(heard))
+    listen(session, "conversation_item_added", guard(added))

@@ -1,11 +1,12 @@
 """The probe's wire schema: what an agent tells the tester, one JSON object a message.
 
 The agent sends these on the reliable data topic `TOPIC`, and appends the same lines to a JSONL file when it was
-given a folder. Every message carries {"v", "seq", "t", "type"} and the fields of its type:
+given a folder. Every message carries {"v", "session", "seq", "t", "type"} and the fields of its type:
 
-    v     version of this schema (1)
-    seq   counts from 0 in each session; a hole is a message that was lost on the way
-    t     seconds on the agent's monotonic clock, read when the thing was seen
+    v        version of this schema (1); fields and types may be added to it
+    session  an id of the probe that sent it: a room can have several agent sessions
+    seq      counts from 0 in each session; a hole is a message that was lost on the way
+    t        seconds on the agent's monotonic clock, read when the thing was seen
 
 The tester sends `ClockPing` on `CLOCK_TOPIC`; the agent answers with `Clock` at once. Readers are tolerant: fields
 they do not know are skipped, a type they do not know (or one that lacks a field) is `Unknown`.
@@ -32,9 +33,12 @@ __all__ = [
     "Generation",
     "GoAway",
     "Hello",
+    "LeftOut",
     "Line",
     "Message",
+    "Phase",
     "Refused",
+    "Repeated",
     "SessionClosed",
     "Side",
     "Tool",
@@ -44,6 +48,7 @@ __all__ = [
     "decode_ping",
     "encode",
     "encode_ping",
+    "type_name",
 ]
 
 VERSION = 1
@@ -51,12 +56,15 @@ TOPIC = "loadtest.probe"
 CLOCK_TOPIC = "loadtest.clock"
 
 Side = Literal["server", "client", "none", "unknown"]
+Phase = Literal["idle", "awaiting_reply", "replying", "tool"]
 
 
 @dataclass(frozen=True)
 class Hello:
     """The probe was attached.
 
+    agents_version, plugin_version, client_version: of livekit-agents, of the model's plugin, of google-genai.
+    model: the session's; null when the agent brings its own, see `Connected`.
     mode: how the worker was started: start, dev or console; null when its process does not tell.
     """
 
@@ -66,6 +74,7 @@ class Hello:
     model: str | None
     room: str | None
     mode: str | None = None
+    client_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,13 +84,14 @@ class Connected:
     n: ordinal of the connection attempt in the session, from 1; a refused attempt has a number of its own.
     setup_ms: from the first packet to setupComplete; null when the probe was attached after it.
     resumed: a resumption handle was presented. Two in a row without a close between them: the agent replaced it.
-    host: where the client connects to, by its settings; null when it does not tell.
+    host: where the client connects to, by its settings; model: what it asks for; null when it does not tell.
     """
 
     n: int
     setup_ms: float | None
-    resumed: bool
+    resumed: bool | None
     host: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,8 @@ class Closed:
     code, reason: of the first close frame; 1006 when there was none; null when the error was no close at all.
     side: who sent that first frame; none when nobody did; unknown when the error does not tell.
     message: the class of the error.
+    phase: what the model was at, by what the agent had received: a tool call was open; audio of a reply was arriving; a
+    turn had begun, or was asked for, without audio; none of these. When the callee had spoken is not known to an agent.
     """
 
     n: int
@@ -98,6 +110,7 @@ class Closed:
     reason: str
     side: Side
     message: str
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,28 @@ class Refused:
     http_status: int | None
     code: int | None
     reason: str
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Connections, and attempts at one, that came too fast to be told one by one: those numbered first_n to last_n.
+
+    over_s: all of them began and ended in so many seconds before `t`.
+    ends: how they ended, [{"end": "closed"|"refused"|"go_away", "code", "side", "http_status", "reason", "resumed",
+    "count", "open_s"}]; reason: the last one's; open_s: for how long a websocket was ready, all of them together.
+    """
+
+    first_n: int
+    last_n: int
+    over_s: float
+    ends: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Messages that came too fast and were not sent, by type, since the last of these. They have no seq."""
+
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -155,8 +190,8 @@ class Generation:
 
     created      its first message, often a transcription of the callee's words, well before any audio
     first_audio  its first audio part
-    complete     generationComplete: all audio is here. Absent when the turn ended in another way, and with the plugin's
-                 1.6, which takes no note of it
+    complete     generationComplete: all audio is here. Absent when the turn ended in another way. The plugin's 1.6
+                 keeps only the time of it: absent too when turnComplete follows within 0.1 s
     done         the turn is over: turnComplete, a tool call, the next turn, or the end of the connection
     empty: with `done`: true when the turn ended without audio, tool call or loss of its connection; else null or false.
     """
@@ -168,7 +203,8 @@ class Generation:
 
 @dataclass(frozen=True)
 class Tool:
-    """A function tool was called (not told by livekit-agents 1.6), or has returned."""
+    """A function tool was called, or has returned. Of other models than Gemini's livekit-agents 1.6 tells no call, and
+    1.6 tells no return of a tool whose turn was interrupted."""
 
     name: str
     phase: Literal["called", "returned"]
@@ -227,6 +263,8 @@ Message = Union[
     Closed,
     GoAway,
     Refused,
+    Repeated,
+    LeftOut,
     Error,
     SessionClosed,
     AgentState,
@@ -245,6 +283,8 @@ _TYPES: dict[str, Any] = {
     "closed": Closed,
     "go_away": GoAway,
     "refused": Refused,
+    "repeated": Repeated,
+    "left_out": LeftOut,
     "error": Error,
     "session_closed": SessionClosed,
     "agent_state": AgentState,
@@ -260,23 +300,33 @@ _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 @dataclass(frozen=True)
 class Line:
-    """One message with its envelope."""
+    """One message with its envelope. session: null from probes before they had one."""
 
     seq: int
     t: float
     message: Message
     v: int = VERSION
+    session: str | None = None
+
+    @property
+    def key(self) -> tuple[str | None, int, float]:
+        """What it is known by when it comes twice. Without a session's id, one that begins anew counts from 0 again."""
+        return self.session, self.seq, self.t
+
+
+def type_name(message: Message) -> str:
+    """The message's type as it is written."""
+    return message.type if isinstance(message, Unknown) else _NAMES[type(message)]
 
 
 def encode(line: Line) -> str:
     """One JSON object without line breaks."""
     message = line.message
-    if isinstance(message, Unknown):
-        name, content = message.type, message.fields
-    else:
-        name, content = _NAMES[type(message)], asdict(message)
-    head = {"v": line.v, "seq": line.seq, "t": round(line.t, 6), "type": name}
-    return json.dumps({**head, **content}, separators=(",", ":"), ensure_ascii=False)
+    content = message.fields if isinstance(message, Unknown) else asdict(message)
+    named = {} if line.session is None else {"session": line.session}
+    head = {"v": line.v, **named, "seq": line.seq, "t": round(line.t, 6), "type": type_name(message)}
+    text = json.dumps({**head, **content}, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()  # a half of a character pair cannot be sent
 
 
 def decode(data: str | bytes) -> Line | None:
@@ -284,10 +334,10 @@ def decode(data: str | bytes) -> Line | None:
     document = _object(data)
     if document is None:
         return None
-    v, seq, t, name = (document.pop(key, None) for key in ("v", "seq", "t", "type"))
+    v, session, seq, t, name = (document.pop(key, None) for key in ("v", "session", "seq", "t", "type"))
     if not (isinstance(v, int) and isinstance(seq, int) and _is_number(t) and isinstance(name, str)):
         return None
-    return Line(seq, float(t), _message(name, document), v)
+    return Line(seq, float(t), _message(name, document), v, session if isinstance(session, str) else None)
 
 
 def encode_ping(ping: ClockPing) -> str:

@@ -17,8 +17,11 @@ class Emitter:
     def on(self, event: str, handler: Callable[..., Any]) -> None:
         self.handlers.setdefault(event, []).append(handler)
 
+    def off(self, event: str, handler: Callable[..., Any]) -> None:
+        self.handlers[event].remove(handler)
+
     def emit(self, event: str, *args: Any) -> None:
-        for handler in self.handlers.get(event, []):
+        for handler in list(self.handlers.get(event, [])):
             handler(*args)
 
 

@@ -17,6 +17,8 @@ MESSAGES = [
     wire.Closed(2, None, "", "unknown", "ValueError"),
     wire.GoAway(1, 50.0),
     wire.Refused(3, 503, None, "server rejected WebSocket connection: HTTP 503"),
+    wire.Repeated(101, 102, 1.0, [{"end": "closed", "code": 1011, "count": 2, "open_s": 0.1}]),
+    wire.LeftOut({"error": 7}),
     wire.Error(True, "APIError: 1011 Internal error encountered."),
     wire.SessionClosed("participant_disconnected", None),
     wire.AgentState("listening", "speaking"),
@@ -43,7 +45,7 @@ def test_every_message_type_is_exercised() -> None:
 
 def test_the_names_on_the_wire_are_the_agreed_ones() -> None:
     closed = json.loads(wire.encode(wire.Line(0, 1.0, wire.Closed(1, 1011, "r", "server", "APIError"))))
-    expected = {"v", "seq", "t", "type", "n", "code", "reason", "side", "message"}
+    expected = {"v", "seq", "t", "type", "n", "code", "reason", "side", "message", "phase"}
     assert (closed["v"], closed["type"], set(closed)) == (1, "closed", expected)
     assert (wire.VERSION, wire.TOPIC, wire.CLOCK_TOPIC) == (1, "loadtest.probe", "loadtest.clock")
     assert [field.name for field in fields(wire.Generation)] == ["id", "phase", "empty"]
@@ -52,6 +54,22 @@ def test_the_names_on_the_wire_are_the_agreed_ones() -> None:
 def test_fields_of_a_later_version_are_skipped() -> None:
     line = wire.decode('{"v":2,"seq":1,"t":2.0,"type":"agent_lag","lag_ms":150,"colour":"red"}')
     assert line == wire.Line(1, 2.0, wire.AgentLag(150), v=2)
+
+
+def test_lines_are_known_by_their_session_if_they_have_one() -> None:
+    line = wire.Line(4, 1234.5, wire.Bye(), session="0a1b2c3d")
+    assert wire.decode(wire.encode(line)) == line
+    old = wire.decode('{"v":1,"seq":4,"t":1234.5,"type":"bye"}')
+    assert old is not None
+    assert (line.key, old.key) == (("0a1b2c3d", 4, 1234.5), (None, 4, 1234.5))
+
+
+def test_what_cannot_be_written_as_utf_8_does_not_stop_a_line() -> None:
+    text = wire.encode(wire.Line(0, 1.0, wire.Tool("half a \ud83d", "called")))
+    assert text.encode()
+    line = wire.decode(text)
+    assert line is not None
+    assert line.message == wire.Tool("half a ?", "called")
 
 
 def test_a_connection_told_by_an_earlier_probe_has_no_host() -> None:
