@@ -48,6 +48,8 @@ UTTERANCES = (
     Utterance("can-you-hear-me", "Hello? Can you hear me?", MAN),
     Utterance("line-went-quiet", "The line has gone quiet. Is anybody there?", MAN),
     Utterance("bye", "Okay, bye.", MAN),
+    # parcel.yaml
+    Utterance("where-is-my-parcel", "Can you look up where my parcel is? The number is four seven one one.", MAN),
     # further voices, for scripts of one's own
     Utterance("not-interested", "I am not interested, thanks.", SCOT, 175),
     Utterance(
