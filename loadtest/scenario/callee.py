@@ -122,6 +122,8 @@ class ScriptLine(PlainLine):
     """Said as a re-prompt, and only if the agent stays silent for this long after the line before; else passed over."""
     reply: bool = True
     """Whether a reply is expected. If not, it is no turn and the next line comes when the agent is silent."""
+    asks_tool: bool = False
+    """A simulated endpoint calls the agent's tool when it hears the line, and replies to what the tool returns."""
     barge_in: BargeIn | None = None
     """Said into the reply to the line before, while the agent speaks; passed over if that reply is too short."""
     pause: Pause | None = None
@@ -138,8 +140,8 @@ class ScriptLine(PlainLine):
 
     @model_validator(mode="after")
     def _keys_are_not_heard(self) -> Self:
-        for name in ("barge_in", "pause"):
-            if self.dtmf is not None and getattr(self, name) is not None:
+        for name in ("barge_in", "pause", "asks_tool"):
+            if self.dtmf is not None and getattr(self, name):
                 raise ValueError(f"{name}: expected a line that is heard, audio: FILE or say: TEXT; found one of keys")
         return self
 
@@ -175,6 +177,16 @@ class Script(Model):
         repeated = {n for n in names if names.count(n) > 1} | ({ln.name for ln in self.lines} & set(names))
         if repeated:
             raise ValueError(f"re-prompts and goodbye must be other lines than the script's: {', '.join(repeated)}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_asks_sounds_like_nothing_else(self) -> Self:
+        goodbye = (self.goodbye,) if self.goodbye else ()
+        others = (*(line for line in self.lines if not line.asks_tool), *self.reprompts, *goodbye)
+        for i, line in enumerate(self.lines):
+            alike = [other.name for other in others if (other.audio, other.say) == (line.audio, line.say)]
+            if line.asks_tool and alike:
+                raise ValueError(f"lines.{i}.asks_tool: expected a line that sounds like no other; {alike[0]} does")
         return self
 
     @model_validator(mode="after")

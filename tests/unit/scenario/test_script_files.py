@@ -86,6 +86,7 @@ def test_loading_again_speaks_nothing_and_gives_the_same_hashes(spoil: Spoil, in
         ("1w2#", "1w3#", {"scenario"}),
         ("if_silent_s: 2.5", "if_silent_s: 3", {"scenario"}),
         ("if_silent_s: 2.5", "barge_in: {after_s: 3}", {"scenario"}),
+        ("if_silent_s: 2.5", "asks_tool: true", {"scenario"}),
         ("if_silent_s: 2.5", "if_silent_s: 2.5\n    pause: {at_s: 0.3, for_s: 1}", {"scenario", "audio"}),
     ],
 )
@@ -200,6 +201,17 @@ WRONG = {
         "dtmf: 1w2#\n    barge_in: {after_s: 2}",
         "script.yaml:13:15: lines.2.barge_in: expected a line that is heard, audio: FILE or say: TEXT; "
         "found one of keys",
+    ),
+    "keys that ask for the tool": (
+        "dtmf: 1w2#",
+        "dtmf: 1w2#\n    asks_tool: true",
+        "script.yaml:13:16: lines.2.asks_tool: expected a line that is heard, audio: FILE or say: TEXT; "
+        "found one of keys",
+    ),
+    "one sound that asks for the tool and doesn't": (
+        "if_silent_s: 2.5",
+        "asks_tool: true\n  - name: again\n    audio: audio/hello.wav",
+        "script.yaml:15:16: lines.3.asks_tool: expected a line that sounds like no other; again does; found `true`",
     ),
     "a pause behind the speech": (
         "if_silent_s: 2.5",
