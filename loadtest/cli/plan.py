@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loadtest.plan.calls import PlannedCall
     from loadtest.plan.cost import Use
     from loadtest.plan.outlook import Outlook
+    from loadtest.scenario.arms import Arm
     from loadtest.scenario.load import LoadedScenario
 
 __all__ = ["plan"]
@@ -128,11 +129,15 @@ def _show_calls(calls: Sequence[PlannedCall]) -> None:
     click.echo()
 
 
+def _what(arm: Arm) -> str:
+    return arm.model if arm.agent.plugin is None else f"{arm.model}, plugin {arm.agent.plugin}"
+
+
 def _totals(loaded: LoadedScenario, expected: Outlook, plan_hash: str) -> str:
     scenario = loaded.scenario
     auto = " (auto, from the cores of this machine)" if scenario.cap == "auto" else ""
     arms = [
-        f"{arm}: {expected.calls[arm]} calls, {expected.turns[arm]} script turns ({scenario.arms[arm].model})"
+        f"{arm}: {expected.calls[arm]} calls, {expected.turns[arm]} script turns ({_what(scenario.arms[arm])})"
         for arm in expected.calls
     ]
     size = f"{scenario.blocks} of {scenario.calls_per_block} x {len(arms)} calls"

@@ -48,5 +48,5 @@ def install(plugins: tuple[str, ...]) -> ExitCode:
     server = provide_server()
     click.echo(f"livekit-server {server.version}: {server.path}")
     for plugin in plugins:
-        click.echo(f"Google plugin {plugin}: {provide_generation(plugin).python}")
+        click.echo(f"Google plugin {plugin}: {provide_generation(plugin)}")
     return ExitCode.OK

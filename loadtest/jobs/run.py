@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
@@ -33,6 +33,7 @@ from loadtest.scenario.arms import Arm
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
 from loadtest.scenario.models import Scenario
+from loadtest.stack.generations.environment import pinned_versions, provide_generation
 from loadtest.stack.install import find_server
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def run_and_measure(
         from loadtest.stack.reach import check_livekit  # slow to import, and of no use to the embedded stack
 
         asyncio.run(check_livekit(LiveKitAccess.from_environ(os.environ)))
+    for plugin in sorted({arm.agent.plugin for arm in loaded.scenario.arms.values() if arm.agent.plugin is not None}):
+        provide_generation(plugin)
     folder, info = _open_run(loaded, plan, results)
     if use:
         text = f"Google's endpoints: {use_text(use)}."
@@ -234,10 +237,10 @@ def _no_folder(folder: RunFolder, e: OSError) -> RecordError:
     )
 
 
-def _fingerprint(arm: Arm) -> dict[str, str]:
+def _fingerprint(arm: Arm) -> dict[str, Any]:
     endpoint = arm.endpoint
     if arm.agent.reference:
-        agent = "reference"
+        agent = "reference" if arm.agent.plugin is None else f"reference, plugin {arm.agent.plugin}"
     else:
         agent = f"{'command' if arm.agent.command is not None else 'external'} {arm.agent.name or ''}".strip()
     if endpoint is None:
@@ -254,4 +257,6 @@ def _fingerprint(arm: Arm) -> dict[str, str]:
         "agent": agent,
         "endpoint": where,
         "endpoint_label": endpoint_label(arm, ()),
+        "plugin": arm.agent.plugin,
+        "versions": {} if arm.agent.plugin is None else pinned_versions(arm.agent.plugin),
     }

@@ -87,5 +87,6 @@ def _sentence(text: str) -> str:
 
 
 def arm_heading(name: str, arm: ArmSummary) -> tuple[str, ...]:
-    """Name, model and endpoint of an arm."""
-    return name, arm.model, f"{arm.api} API, endpoint: {arm.endpoint}"
+    """Name, model (and generation of the plugin) and endpoint of an arm."""
+    model = arm.model if arm.plugin is None else f"{arm.model}, plugin {arm.plugin}"
+    return name, model, f"{arm.api} API, endpoint: {arm.endpoint}"

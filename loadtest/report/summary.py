@@ -56,6 +56,7 @@ def summarise(folder: RunFolder) -> Summary:
         name: ArmSummary(
             model=arm.model,
             api=str(arm.api),
+            plugin=arm.agent.plugin,
             endpoint=_endpoint(
                 endpoint_label(arm, hosts[name]), str(info.arms.get(name, {}).get("endpoint_label") or "")
             ),

@@ -26,6 +26,8 @@ class ArmSummary:
 
     model: str
     api: str
+    plugin: str | None
+    """Generation of the Google plugin that the arm's agent was made to run with; None: it was left as it is."""
     endpoint: str
     """Where its model is, in words."""
     simulated: bool | None

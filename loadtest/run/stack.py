@@ -12,7 +12,7 @@ from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.load import LoadedScenario
 from loadtest.stack.proxy.exchange import Exchange
 from loadtest.stack.services import Services, ServicesSpec
-from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, Worker, workers_of
+from loadtest.stack.workers import ArmSpec, Worker, reference_name, workers_of
 
 __all__ = ["RunStack"]
 
@@ -27,7 +27,7 @@ class RunStack:
         self._scenario = loaded.scenario
         external = self._scenario.stack == "external"
         # Other runs may use the same LiveKit server, and it would share our calls out to their agents.
-        self._reference = f"{REFERENCE_AGENT}-{secrets.token_hex(4)}" if external else REFERENCE_AGENT
+        self._suffix = f"-{secrets.token_hex(4)}" if external else ""
         self._arms = self._started_arms(loaded)
         self._services = Services(
             ServicesSpec(
@@ -81,7 +81,7 @@ class RunStack:
     def agent_name(self, arm: str) -> str | None:
         """Whom to dispatch; None for an agent that joins by itself."""
         agent = self._scenario.arms[arm].agent
-        return self._reference if agent.reference else agent.name
+        return f"{reference_name(agent.plugin)}{self._suffix}" if agent.reference else agent.name
 
     def base_url(self, arm: str) -> str | None:
         """Where the agent finds the arm's endpoint, as its dispatch says; None for Google's."""
@@ -115,5 +115,6 @@ class RunStack:
                 profile=None if profile is None else profile.model_dump(mode="json"),
                 base_url=arm.endpoint.base_url,
                 ca_file=loaded.ca_files.get(name),
+                plugin=arm.agent.plugin,
             )
         return arms

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from loadtest.scenario.base import Flag, Model
+from loadtest.scenario.plugins import PluginGeneration
 
 __all__ = ["BASE_URL_VARIABLES", "AgentSpec", "Api", "Arm", "EndpointSpec"]
 
@@ -35,6 +36,9 @@ class AgentSpec(Model):
 
     reference: Flag = False
     """The agent that ships with loadtest: AgentSession with the Google plugin's RealtimeModel."""
+    plugin: PluginGeneration | None = None
+    """Generation of the Google plugin that the reference agent runs with, in an environment of its own; None for the
+    one that is installed with loadtest."""
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
     """A worker that the run starts with LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in its environment."""
     external: Flag = False
@@ -55,6 +59,8 @@ class AgentSpec(Model):
             raise ValueError("expected exactly one of reference, command: [...], external")
         if self.reference and self.name is not None:
             raise ValueError("the reference agent has its own name: leave `name` out")
+        if self.plugin is not None and not self.reference:
+            raise ValueError("plugin goes with the reference agent: an agent of yours brings its own")
         if self.external and self.name is None:
             raise ValueError("an external agent needs `name`, the agent_name that it registers with")
         return self

@@ -106,7 +106,7 @@ def _distribution(schema: Schema) -> None:
 
 
 def _agent(schema: Schema) -> None:
-    schema["dependentRequired"] = {"external": ["name"]}
+    schema["dependentRequired"] = {"external": ["name"], "plugin": ["reference"]}
     _or({"const": "reference"}, one_of=("reference", "command", "external"))(schema)
 
 

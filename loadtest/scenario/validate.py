@@ -43,7 +43,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
 }
 _FORMS: Final[Mapping[str, str]] = {
     "Distribution": "a number, {uniform: [low, high]} or {lognormal: {median: m, p95: p}}",
-    "AgentSpec": "reference, {command: [...], name: n} or {external, name: n}",
+    "AgentSpec": "reference, {reference, plugin: v}, {command: [...], name: n} or {external, name: n}",
     "EndpointSpec": "{profile: FILE}, {base_url: URL, ca_file: FILE} or google",
 }
 _PATTERNS: Final[Mapping[str, str]] = {

@@ -17,6 +17,7 @@ from typing import Self
 
 from loadtest.errors import StackError
 from loadtest.scenario.access import LiveKitAccess
+from loadtest.stack.generations.environment import provide_generation
 from loadtest.stack.install import find_server
 from loadtest.stack.proxy.exchange import Exchange
 from loadtest.stack.proxy.server import LiveKitProxy
@@ -82,6 +83,8 @@ class Services:
         spec = self._spec
         workers = workers_of(spec.arms)
         binary = None if spec.livekit is not None else find_server()
+        for plugin in sorted({worker.plugin for worker in workers if worker.plugin is not None}):
+            await asyncio.to_thread(provide_generation, plugin)
         for folder in (spec.logs_dir, spec.truth_dir, spec.probe_dir):
             folder.mkdir(parents=True, exist_ok=True)
         api_key = _api_key(spec.arms)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loadtest.errors import ScenarioError, StackError
 from loadtest.scenario.access import LiveKitAccess
+from loadtest.stack.generations.environment import generation_environ, generation_python
 from loadtest.stack.ports import LOOPBACK, free_port
 from loadtest.stack.server import LiveKitServer
 from loadtest.stack.service import Service
@@ -22,6 +23,7 @@ __all__ = [
     "ArmSpec",
     "Worker",
     "agent_environment",
+    "reference_name",
     "registered_as",
     "start_worker",
     "workers_of",
@@ -52,7 +54,8 @@ class ArmSpec:
 
     api: gemini or vertex. command: what to start as the agent, with `env` added to its environment; None for the
     reference agent. agent_name: what the worker registers as; None if it joins every room by itself (a command), or
-    under its usual name (the reference agent). The endpoint is simulated if `profile` (resolved) is given, else at
+    under its usual name (the reference agent). plugin: the generation of the Google plugin that the reference agent
+    runs with; None for the installed one. The endpoint is simulated if `profile` (resolved) is given, else at
     `base_url`, trusting `ca_file` too; else Google's.
     """
 
@@ -64,6 +67,7 @@ class ArmSpec:
     profile: Mapping[str, object] | None
     base_url: str | None
     ca_file: Path | None
+    plugin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,23 @@ class Worker:
         return self.arms[0].command is None
 
     @property
+    def plugin(self) -> str | None:
+        """The generation of the Google plugin that the reference agent runs with; None for the installed one."""
+        return self.arms[0].plugin
+
+    @property
     def title(self) -> str:
-        name = REFERENCE_AGENT if self.reference else self.agent_name
+        name = reference_name(self.plugin) if self.reference else self.agent_name
         return f"agent-{name}" if name else "agent"
 
     @property
     def log_name(self) -> str:
         return re.sub(r"[^\w.-]+", "_", self.title) + ".log"
+
+
+def reference_name(plugin: str | None) -> str:
+    """The agent name of the reference agent with that generation of the plugin."""
+    return REFERENCE_AGENT if plugin is None else f"{REFERENCE_AGENT}-{plugin}"
 
 
 def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
@@ -96,8 +110,9 @@ def workers_of(arms: Sequence[ArmSpec]) -> tuple[Worker, ...]:
     """
     workers: dict[str, Worker] = {}
     for arm in arms:
-        name = arm.agent_name or (REFERENCE_AGENT if arm.command is None else "")
-        command = arm.command or (sys.executable, str(REFERENCE_SCRIPT), "start")
+        name = arm.agent_name or (reference_name(arm.plugin) if arm.command is None else "")
+        python = sys.executable if arm.plugin is None else str(generation_python(arm.plugin))
+        command = arm.command or (python, str(REFERENCE_SCRIPT), "start")
         same = workers.get(name)
         if same is not None and (same.command, dict(same.env)) != (command, dict(arm.env)):
             raise ScenarioError(
@@ -122,7 +137,8 @@ def agent_environment(
 
     base_url gives the address of an arm's endpoint. A command that serves one endpoint is pointed at it by
     google-genai's own variable, so that it needs to know nothing of loadtest. Others, and the reference agent, find it
-    in the dispatch metadata. temporary: for its temporary files, which an agent that must be killed leaves behind.
+    in the dispatch metadata. temporary: for its temporary files, which an agent that must be killed leaves behind, and
+    for the way to the probe of an agent with another generation of the plugin.
     """
     env = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     env |= livekit.environ()
@@ -147,6 +163,8 @@ def agent_environment(
             api, address = endpoints.pop()
             if address is not None:
                 env[BASE_URL_VARIABLE[api]] = address
+    if worker.plugin is not None:
+        env = generation_environ(env, temporary / "probe")
     return env | dict(worker.env)
 
 

@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from loadtest.errors import StackError
 from loadtest.scenario.plugins import PLUGIN_GENERATIONS
 from loadtest.stack.building import guarded, only_one, progress
 
-__all__ = ["Generation", "generation_environ", "pinned_versions", "provide_generation"]
+__all__ = ["generation_environ", "generation_python", "pinned_versions", "provide_generation"]
 
 LISTS = Path(__file__).parent
 TOLD = ("livekit-agents", "livekit-plugins-google", "google-genai", "livekit")
@@ -43,14 +42,6 @@ NOT_INHERITED = ("PYTHONHOME", "VIRTUAL_ENV")
 NOT_FOR_UV = ("UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH")
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A generation of the plugin that is ready to be used. python: the interpreter that has it."""
-
-    plugin: str
-    python: Path
-
-
 def pinned_versions(plugin: str) -> dict[str, str]:
     """The versions that this generation is known by, by distribution."""
     found = {}
@@ -61,20 +52,24 @@ def pinned_versions(plugin: str) -> dict[str, str]:
     return {name: found[name] for name in TOLD}
 
 
-def provide_generation(plugin: str) -> Generation:
-    """Make the environment of that generation if there is none. Says on stderr what it does.
+def generation_python(plugin: str) -> Path:
+    """The interpreter that has this generation of the plugin, once it has been provided."""
+    return _folder(plugin) / "bin" / "python"
+
+
+def provide_generation(plugin: str) -> Path:
+    """Make the environment of that generation if there is none. Returns its interpreter. Says on stderr what it does.
 
     Raises StackError, with what uv said last, when it cannot be made. With an environment that exists no network is
     needed, and nothing is said.
     """
-    folder = _folder(plugin)
-    ready = Generation(plugin, folder / "bin" / "python")
-    if not ready.python.exists():
+    folder, python = _folder(plugin), generation_python(plugin)
+    if not python.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with only_one(folder.with_name(f"{folder.name}.lock"), f"preparation of plugin {plugin}"):
-            if not ready.python.exists():
+            if not python.exists():
                 _make(plugin, folder)
-    return ready
+    return python
 
 
 def generation_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest.errors import EndedEarlyError, RecordError
+from loadtest.errors import EndedEarlyError, RecordError, StackError
 from loadtest.jobs import run
 from loadtest.plan.build import build_plan
 from loadtest.scenario.load import load_scenario
 
+UPGRADE = Path(__file__).parents[3] / "scenarios" / "plugin-upgrade.yaml"
 SMOKE = Path(__file__).parents[3] / "scenarios" / "smoke.yaml"
 
 
@@ -31,6 +32,36 @@ def test_a_folder_that_cannot_be_made_is_said_with_a_remedy(tmp_path: Path, resu
     with pytest.raises(RecordError, match="cannot be created") as raised:
         run._make_folder(tmp_path / results, "20261122T160102Z-peak")
     assert "--results" in raised.value.remedy
+
+
+def test_run_json_says_which_generation_of_the_plugin_an_arm_has(tmp_path: Path) -> None:
+    loaded = load_scenario(UPGRADE, [])
+    _, info = run._open_run(loaded, build_plan(loaded), tmp_path)
+    old, new = info.arms["plugin-1-6-0"], info.arms["plugin-1-8-9"]
+    assert (old["plugin"], new["plugin"]) == ("1.6.0", "1.8.9")
+    assert (old["agent"], new["agent"]) == ("reference, plugin 1.6.0", "reference, plugin 1.8.9")
+    assert (old["versions"]["google-genai"], new["versions"]["google-genai"]) == ("2.8.0", "3.4.0")
+    assert old | {"plugin": 0, "agent": 0, "versions": 0} == new | {"plugin": 0, "agent": 0, "versions": 0}
+    assert (
+        loaded.hashes["scenario"] != load_scenario(UPGRADE, ["arms.plugin-1-6-0.agent.plugin=1.8.9"]).hashes["scenario"]
+    )
+
+
+def test_generations_are_prepared_before_there_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def offline(plugin: str) -> Path:
+        asked.append(plugin)
+        raise StackError("its environment cannot be made", remedy="Go online.")
+
+    monkeypatch.setattr(run, "find_server", lambda: None)
+    monkeypatch.setattr(run, "provide_generation", offline)
+    with pytest.raises(StackError, match="cannot be made"):
+        run.run_and_measure(
+            UPGRADE, overrides=[], live=False, results=tmp_path / "results", console=Console(quiet=True)
+        )
+    assert asked == ["1.6.0"]
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_run_that_ended_early_and_cannot_be_measured_says_both(

@@ -12,7 +12,7 @@ import pytest
 from loadtest.errors import ExitCode, RecordError
 from loadtest.record.tables import ANALYSIS_KEY, ANALYSIS_VERSION
 from loadtest.report.summary import exit_code, summarise, write_summary
-from tests.unit.made_up import MadeUp, ordinary_run
+from tests.unit.made_up import SIMULATED, MadeUp, ordinary_run
 
 GOOGLE = {"arms": {arm: {"model": f"gemini-{arm}", "endpoint": "google"} for arm in ("preview", "ga")}}
 
@@ -118,6 +118,17 @@ def test_a_live_run_shows_what_it_used(tmp_path: Path) -> None:
     body = json.loads(folder.summary_json.read_text())
     assert body["usage"]["preview"]["estimated_usd"] == 1.239
     assert body["usage"]["ga"]["estimated_usd"] is None
+
+
+def test_the_generation_of_the_plugin_stands_at_its_arm(tmp_path: Path) -> None:
+    run = ordinary_run()
+    arms = {arm: {"model": "m", "endpoint": SIMULATED} for arm in run.arms}
+    run.scenario["arms"] = arms | {"ga": {**arms["ga"], "agent": {"reference": True, "plugin": "1.6.0"}}}
+    folder = run.write(tmp_path)
+    write_summary(folder, summarise(folder))
+    assert "m, plugin 1.6.0" in folder.summary_md.read_text()
+    body = json.loads(folder.summary_json.read_text())
+    assert {name: arm["plugin"] for name, arm in body["arms"].items()} == {"preview": None, "ga": "1.6.0"}
 
 
 def test_a_rehearsal_has_no_cost(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_live_turns_every_shipped_scenario_to_google(path: Path) -> None:
         rehearsal.scenario.compare,
     )
     assert live.profiles == {}
-    assert "# --set arms.ga.endpoint=google" in live.resolved_yaml
+    assert all(f"# --set arms.{arm}.endpoint=google" in live.resolved_yaml for arm in live.scenario.arms)
 
 
 def test_what_live_changed_loads_the_same_scenario_again(spoil: Spoil) -> None:

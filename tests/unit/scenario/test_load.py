@@ -124,8 +124,19 @@ WRONG = {
     "agent word": (
         "    model: model-a\n",
         "    model: model-a\n    agent: referense\n",
-        "small.yaml:6:5: arms.preview.agent: expected one of reference, command, external, name, metadata; "
+        "small.yaml:6:5: arms.preview.agent: expected one of reference, plugin, command, external, name, metadata; "
         'found unknown key "referense"',
+    ),
+    "plugin of an agent that has its own": (
+        "    model: model-a\n",
+        "    model: model-a\n    agent: {command: [mine], name: mine, plugin: 1.6.0}\n",
+        "small.yaml:6:12: arms.preview.agent: plugin goes with the reference agent: an agent of yours brings its own; "
+        "found a mapping of command, name, plugin",
+    ),
+    "unknown plugin": (
+        "    model: model-a\n",
+        "    model: model-a\n    agent: {reference, plugin: 1.7.0}\n",
+        'small.yaml:6:32: arms.preview.agent.plugin: expected 1.6.0 or 1.8.9; found "1.7.0"',
     ),
     "unknown script": (
         "scripts/script.yaml",

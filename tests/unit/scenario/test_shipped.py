@@ -26,7 +26,7 @@ def _forget() -> Iterator[None]:
 
 def test_a_checkout_has_them_in_scenarios() -> None:
     assert shipped_folder() == ROOT / "scenarios"
-    assert {"smoke", "peak"} <= set(shipped_scenarios())
+    assert {"smoke", "peak", "plugin-upgrade"} <= set(shipped_scenarios())
 
 
 def test_an_installed_package_has_them_where_the_wheel_puts_them(

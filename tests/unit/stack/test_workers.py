@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from loadtest.errors import ScenarioError
 from loadtest.scenario.access import LiveKitAccess
+from loadtest.stack.generations.environment import generation_python
 from loadtest.stack.workers import REFERENCE_AGENT, ArmSpec, agent_environment, registered_as, workers_of
 
 LIVEKIT = LiveKitAccess("ws://127.0.0.1:1", "k", "s")
 
 
-def arm(name: str, *command: str, agent_name: str | None = None, api: str = "gemini", **env: str) -> ArmSpec:
+def arm(
+    name: str,
+    *command: str,
+    agent_name: str | None = None,
+    api: str = "gemini",
+    plugin: str | None = None,
+    **env: str,
+) -> ArmSpec:
     return ArmSpec(
         name=name,
         api=api,
@@ -23,10 +32,11 @@ def arm(name: str, *command: str, agent_name: str | None = None, api: str = "gem
         profile={"version": 1},
         base_url=None,
         ca_file=None,
+        plugin=plugin,
     )
 
 
-def environment(*arms: ArmSpec) -> dict[str, str]:
+def environment(*arms: ArmSpec, temporary: Path = Path("/private/tmp")) -> dict[str, str]:
     (worker,) = workers_of(arms)
     return agent_environment(
         worker,
@@ -34,7 +44,7 @@ def environment(*arms: ArmSpec) -> dict[str, str]:
         api_key="secret",
         ca_bundle=Path("/bundle.pem"),
         probe_dir=Path("/probe"),
-        temporary=Path("/private/tmp"),
+        temporary=temporary,
         base_url=lambda name: f"https://127.0.0.1:2/arms/{name}",
     )
 
@@ -50,6 +60,28 @@ def test_the_reference_agent_takes_another_name() -> None:
     (worker,) = workers_of([arm("a", agent_name="loadtest-reference-1f"), arm("b", agent_name="loadtest-reference-1f")])
     assert worker.agent_name == environment(*worker.arms)["LIVEKIT_AGENT_NAME"] == "loadtest-reference-1f"
     assert worker.title == "agent-loadtest-reference"
+
+
+def test_each_generation_of_the_plugin_is_a_worker_of_its_own_with_its_own_interpreter() -> None:
+    workers = workers_of([arm("a"), arm("b", plugin="1.6.0"), arm("c", plugin="1.8.9"), arm("d", plugin="1.6.0")])
+    assert [[one.name for one in worker.arms] for worker in workers] == [["a"], ["b", "d"], ["c"]]
+    assert len({worker.agent_name for worker in workers}) == 3
+    assert len({worker.log_name for worker in workers}) == 3
+    assert [worker.command[0] for worker in workers] == [
+        sys.executable,
+        str(generation_python("1.6.0")),
+        str(generation_python("1.8.9")),
+    ]
+    assert len({worker.command[1:] for worker in workers}) == 1  # the same script
+
+
+def test_another_generation_finds_the_probe_and_nothing_else_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    assert environment(arm("a"))["PYTHONPATH"] == "/mine"
+    way = Path(environment(arm("a", plugin="1.6.0"), temporary=tmp_path)["PYTHONPATH"])
+    assert [path.name for path in way.iterdir()] == ["loadtest_probe"]
 
 
 def test_each_command_is_started_once_for_each_name() -> None:

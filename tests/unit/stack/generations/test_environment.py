@@ -57,7 +57,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 def test_is_made_once_from_its_list_and_only_from_packages_with_the_right_hash(machine: Machine) -> None:
     first, second = provide_generation("1.6.0"), provide_generation("1.6.0")
     assert first == second
-    assert first.python.is_file()
+    assert first.is_file()
     assert machine.made() == 1
     asked = machine.log.read_text()
     assert "--require-hashes --only-binary :all:" in asked
@@ -65,14 +65,14 @@ def test_is_made_once_from_its_list_and_only_from_packages_with_the_right_hash(m
 
 
 def test_each_generation_has_its_own(machine: Machine) -> None:
-    assert len({provide_generation(plugin).python for plugin in PLUGIN_GENERATIONS}) == len(PLUGIN_GENERATIONS)
+    assert len({provide_generation(plugin) for plugin in PLUGIN_GENERATIONS}) == len(PLUGIN_GENERATIONS)
 
 
 def test_another_list_is_another_environment(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    before = provide_generation("1.6.0").python
+    before = provide_generation("1.6.0")
     (tmp_path / "1.6.0.txt").write_text((LISTS / "1.6.0.txt").read_text() + "extra==1.0\n")
     monkeypatch.setattr(environment, "LISTS", tmp_path)
-    assert provide_generation("1.6.0").python != before
+    assert provide_generation("1.6.0") != before
 
 
 def test_without_a_network_it_says_what_uv_said_and_leaves_nothing(
@@ -84,7 +84,7 @@ def test_without_a_network_it_says_what_uv_said_and_leaves_nothing(
     assert "loadtest stack install --plugin" in error.value.remedy
     assert machine.left() == set()
     monkeypatch.delenv("OFFLINE")
-    assert provide_generation("1.6.0").python.is_file()
+    assert provide_generation("1.6.0").is_file()
 
 
 def test_what_does_not_load_is_not_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,10 +103,10 @@ def test_two_that_need_it_at_the_same_time_make_it_once(machine: Machine, monkey
 
 
 def test_what_a_killed_preparation_left_is_cleared_away(machine: Machine) -> None:
-    name = provide_generation("1.6.0").python.parents[1]
+    name = provide_generation("1.6.0").parents[1]
     half = name.with_name(f"{name.name}-abcd")
     name.rename(half)
-    assert provide_generation("1.6.0").python.is_file()
+    assert provide_generation("1.6.0").is_file()
     assert machine.left() == {name.name}
 
 
