@@ -26,7 +26,9 @@ from loadtest.scenario.models import ValidityLimits
 __all__ = ["Loss", "disturbances", "invalid_call", "invalid_turn", "lateness"]
 
 HEALTH_WINDOW_S = 1.0
-"""What a ChannelHealth event speaks of."""
+"""What a ChannelHealth event speaks of; of frames it speaks when they get their place, which is so much later."""
+BURST_S = 0.5
+"""After a loop was blocked, until all that came meanwhile has been taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,17 @@ def disturbances(
     """
     lags = [e for e in record.events if isinstance(e, LoopLag) and e.lag_ms > limits.loop_lag_ms]
     found = [Disturbance(Span(e.t - e.lag_ms / 1000, e.t), "loop_lag", e.lag_ms) for e in lags]
+    # A blocked loop holds frames up as well, and its own event knows better when.
+    blocked = [Span(lag.t - lag.lag_ms / 1000, lag.t + BURST_S) for lag in lags]
     for event in record.events:
         if isinstance(event, ChannelStep):
             found += _step(event, limits)
         elif isinstance(event, ChannelHealth):
-            # A blocked loop holds frames up as well, and its own event knows better when.
-            begins_s = event.t - HEALTH_WINDOW_S - 0.5
-            if not any(lag.t - lag.lag_ms / 1000 <= event.t and begins_s <= lag.t for lag in lags):
-                found += _channel(event, limits)
+            found += [
+                late
+                for late in _channel(event, limits)
+                if not any(span.meets(late.span.start_s, late.span.end_s) for span in blocked)
+            ]
         elif isinstance(event, PacketHealth):
             found += _packets(event, limits)
     found += (*machine.lags, *machine.suspensions)
@@ -74,12 +79,13 @@ def _step(event: ChannelStep, limits: ValidityLimits) -> Iterable[Disturbance]:
 
 
 def _channel(event: ChannelHealth, limits: ValidityLimits) -> Iterable[Disturbance]:
-    span = Span(event.t - HEALTH_WINDOW_S, event.t)
-    worst_ms = max(event.frame_gap_ms, event.late_ms)
-    if worst_ms > limits.frame_gap_ms:
-        yield Disturbance(span, f"{event.channel}_frame_gap", worst_ms)
+    lately = Span(event.t - HEALTH_WINDOW_S, event.t)
+    placed = Span(lately.start_s - HEALTH_WINDOW_S, lately.start_s)
+    for span, ms in ((lately, event.frame_gap_ms), (placed, event.late_ms)):
+        if ms > limits.frame_gap_ms:
+            yield Disturbance(span, f"{event.channel}_frame_gap", ms)
     if abs(event.residual_ms) > limits.anchor_ms:
-        yield Disturbance(span, f"{event.channel}_anchor", abs(event.residual_ms))
+        yield Disturbance(placed, f"{event.channel}_anchor", abs(event.residual_ms))
 
 
 def _packets(event: PacketHealth, limits: ValidityLimits) -> Iterable[Disturbance]:

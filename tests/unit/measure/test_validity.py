@@ -75,12 +75,18 @@ def test_a_wall_clock_that_is_set_in_the_middle_of_a_turn_changes_nothing() -> N
 
 
 def test_the_report_of_a_blocked_loop_does_not_spill_into_the_next_turn() -> None:
-    # The second that the channel reports ends after the next line has begun.
+    # The second that the channel reports ends after the next line has begun, and of the frames it tells a second later.
     call = three_turns().add(
         LoopLag(t=ANSWER_S + 9.7, lag_ms=1000),
-        ChannelHealth(t=ANSWER_S + 10.6, channel="agent", frame_gap_ms=1010, residual_ms=0, late_frames=50),
+        ChannelHealth(t=ANSWER_S + 10.6, channel="agent", frame_gap_ms=1010, residual_ms=0, late_frames=0),
+        ChannelHealth(t=ANSWER_S + 11.6, channel="agent", frame_gap_ms=20, residual_ms=0, late_frames=50, late_ms=995),
     )
-    assert list(invalid(call)) == [0]
+    assert invalid(call) == {0: "loop_lag 1000 ms"}
+
+
+def test_frames_that_came_late_are_told_of_when_they_get_their_place_and_count_when_they_came() -> None:
+    late = ChannelHealth(t=ANSWER_S + 10.6, channel="agent", frame_gap_ms=90, residual_ms=0, late_frames=9, late_ms=300)
+    assert invalid(three_turns().add(late)) == {0: "agent_frame_gap 300 ms"}
 
 
 @pytest.mark.parametrize(
