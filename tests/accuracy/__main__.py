@@ -46,7 +46,7 @@ def main() -> int:
     machine = f"a machine of {os.cpu_count()} ({_processor()})"
     options.page.write_text(into(options.page.read_text(), page(measured, false, speeds, machine)))
     _say(str(options.page))
-    failed = broken(measured, false)
+    failed = broken(measured, false, speeds)
     for what in failed:
         _say(f"broken: {what}")
     return 1 if failed else 0

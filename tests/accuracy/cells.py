@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest.audio.edges import speech_segments
@@ -13,7 +13,7 @@ from tests.accuracy.errors import Errors, compare
 from tests.accuracy.known import Known, Placed, by_definition, known
 from tests.accuracy.opus import through_opus
 
-__all__ = ["CELLS", "USUAL_DBFS", "Cell", "beyond_hearing", "measure_cell"]
+__all__ = ["CELLS", "USUAL_DBFS", "Cell", "Measured", "beyond_hearing", "measure_cell"]
 
 USUAL_DBFS = -20.0
 SNRS_DB = (20.0, 10.0, 5.0)
@@ -31,6 +31,10 @@ class Cell:
     """Samples and seed."""
     noise_below_db: float | None = None
     """SNR of the noise in it."""
+
+
+Measured = Mapping[str, Sequence[tuple[Cell, Sequence[tuple[Known, Errors]]]]]
+"""By group; for each cell what was known and what was found, one entry a seed."""
 
 
 def _noisy(kind: NoiseKind, snr_db: float) -> Cell:

@@ -7,19 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tests.accuracy.cells import Cell, beyond_hearing
+from tests.accuracy.cells import Cell, Measured, beyond_hearing
 from tests.accuracy.errors import Errors, together
 from tests.accuracy.false_replies import FalseReplies
-from tests.accuracy.known import KINDS, Known
+from tests.accuracy.known import KINDS
+from tests.accuracy.promises import promises
 from tests.accuracy.speed import CALL_S, CALLS
 
-__all__ = ["BEGIN", "END", "Measured", "into", "page"]
+__all__ = ["BEGIN", "END", "into", "page"]
 
 BEGIN = "<!-- Written by `make accuracy`, from here. Do not edit: run it again. -->"
 END = "<!-- Written by `make accuracy`, to here. -->"
-
-Measured = Mapping[str, Sequence[tuple[Cell, Sequence[tuple[Known, Errors]]]]]
-"""By group; for each cell what was known and what was found, one entry a seed."""
 
 HEAD = "| | sounds | onset: p50 | p95 | p99 | max | end: p50 | p95 | p99 | max | missed | false |"
 RULE = "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
@@ -34,12 +32,21 @@ def into(text: str, tables: str) -> str:
 
 def page(
     measured: Measured,
-    false: Iterable[tuple[str, float | None, FalseReplies]],
+    false: Sequence[tuple[str, float | None, FalseReplies]],
     speeds: Mapping[str, float],
     machine: str,
 ) -> str:
     """speeds: CPU seconds for an hour of calls, by what was done."""
     lines = [
+        "What is promised, and the worst that was reached:",
+        "",
+        "| | promised, at most | reached |",
+        "|---|--:|---|",
+        *(
+            f"| {promise.what} | {promise.limit} | {promise.reached}{'' if promise.held else ' **BROKEN**'} |"
+            for promise in promises(measured, false, speeds)
+        ),
+        "",
         "Absolute errors in ms, found minus known.",
         "",
         HEAD,

@@ -12,9 +12,9 @@ import pytest
 from loadtest.audio.edges import speech_segments
 from loadtest.audio.noise import NoiseKind
 from loadtest.audio.wav import RATE
-from tests.accuracy.cells import CELLS, Cell, beyond_hearing, measure_cell
+from tests.accuracy.cells import CELLS, Cell, Measured, beyond_hearing, measure_cell
 from tests.accuracy.errors import Errors, compare, together
-from tests.accuracy.false_replies import BACKGROUNDS, false_replies
+from tests.accuracy.false_replies import BACKGROUNDS, FalseReplies, false_replies
 from tests.accuracy.known import Known, Placed, known
 from tests.accuracy.page import BEGIN, END, into
 from tests.accuracy.promises import broken
@@ -35,7 +35,7 @@ def p95(values: Floats | Sequence[float]) -> float:
 
 @pytest.mark.parametrize("cell", CELLS["Clean"], ids=lambda cell: str(cell.name))
 def test_clean_edges_are_as_exact_as_promised(cell: Cell) -> None:
-    assert not broken({"Clean": [(cell, found("Clean", cell.name))], "Noise": []}, ())
+    assert not broken({"Clean": [(cell, found("Clean", cell.name))], "Noise": []})
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,19 @@ def usual() -> Known:
 def test_a_detector_that_is_30_ms_off_breaks_the_promise(usual: Known, edge: str, by_ms: float) -> None:
     segments = speech_segments(usual.samples, RATE)
     off = [replace(segment, **{edge: getattr(segment, edge) + by_ms / 1000}) for segment in segments]
-    told = broken({"Clean": [(CELLS["Clean"][0], ((usual, compare(off, usual.placed)),))], "Noise": []}, ())
+    told = broken({"Clean": [(CELLS["Clean"][0], ((usual, compare(off, usual.placed)),))], "Noise": []})
     assert len(told) == 2  # p95 and p99
     assert all(("onset" if edge == "start_s" else "end") in line for line in told)
+
+
+def test_what_takes_too_long_or_replies_to_music_is_told(usual: Known) -> None:
+    clean: Measured = {
+        "Clean": [(CELLS["Clean"][0], ((usual, compare(speech_segments(usual.samples, RATE), usual.placed)),))],
+        "Noise": [],
+    }
+    assert not broken(clean, [("music", None, FalseReplies(30.0, 300, 0))], {"by both detectors": 59.0})
+    told = broken(clean, [("music", None, FalseReplies(30.0, 300, 1))], {"by both detectors": 61.0})
+    assert len(told) == 2
 
 
 def test_what_is_missed_invented_or_run_together_is_told(usual: Known) -> None:
