@@ -45,6 +45,10 @@ schema: .venv/.synced ## write the schemas that editors use, after a change of w
 soak: server ## 200 calls in a quarter of an hour, on a quiet machine: does anything leak? Writes docs/reliability.md
 	$(BIN)/python -m tests.soak
 
+.PHONY: faults
+faults: server ## every fault of the catalogue in real calls, about 35 minutes on a quiet machine; writes docs/faults.md
+	$(BIN)/python -m tests.faults
+
 .PHONY: accuracy
 accuracy: .venv/.synced ## hold speech edges against recordings whose edges are known; writes to docs/measurement.md
 	$(BIN)/python -m tests.accuracy

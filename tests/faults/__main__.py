@@ -1,0 +1,147 @@
+"""`make faults`: dial every fault, judge every call, write docs/faults.md. Exits with 1 if less holds than is promised.
+
+python -m tests.faults [--only F1,F2 --plugins 1.8.9 --controls N --out DIR] [--indulgent] [--judge RUN] [--page FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from loadtest.record.layout import RunFolder
+from loadtest.record.plan_io import read_plan
+from loadtest.record.run_json import RunInfo
+from loadtest.scenario.faults import FAULTS as CATALOGUE
+from tests.e2e.harness import INDULGENT, LOADTEST, REPOSITORY
+from tests.faults.design import FAULTS, Design, design
+from tests.faults.evidence import Evidence, measured
+from tests.faults.judge import Verdict, false_alarms, judge
+from tests.faults.page import page
+from tests.faults.scenario import CONTROLS, PLUGINS, SEED, arm_of, write
+from tests.faults.totals import Controls, cells, differences, totals
+from tests.faults.truths import strikes
+
+HERE = Path(__file__).parent
+PLAN = "faults.json"
+"""Beside the run: which slot is struck by what, so that it can be judged again."""
+JUDGED = "judged.json"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Dial every fault, and judge what was measured.")
+    parser.add_argument("--only", default=",".join(FAULTS), help="faults, separated by commas")
+    parser.add_argument("--plugins", default=",".join(PLUGINS))
+    parser.add_argument("--controls", type=int, default=CONTROLS, help="pairs of calls without a fault")
+    parser.add_argument(
+        "--out", type=Path, help="write the scenario here, and its results; else the shipped one is run"
+    )
+    parser.add_argument("--indulgent", action="store_true", help="judge also what the tester measured badly")
+    parser.add_argument("--judge", type=Path, metavar="RUN", help="dial nothing: judge this run again")
+    parser.add_argument("--page", type=Path, default=REPOSITORY / "docs" / "faults.md")
+    options = parser.parse_args()
+    folder = RunFolder(options.judge) if options.judge else _run(options)
+    return 1 if folder is None else _judge(folder, options.page)
+
+
+def _run(options: argparse.Namespace) -> RunFolder | None:
+    only, plugins = options.only.split(","), options.plugins.split(",")
+    scenario, results = REPOSITORY / "scenarios" / "faults.yaml", REPOSITORY / "results"
+    plan = design(only, arms=len(plugins), controls=options.controls, seed=SEED)
+    if options.out is not None:
+        scenario, plan = write(options.out, only, plugins, controls=options.controls)
+        results = options.out / "results"
+    sys.stderr.write(f"{len(plan.due)} calls, about {plan.lasts_s / 60:.0f} minutes\n")
+    before = set(results.glob("*-faults-*"))
+    more = [word for name, value in INDULGENT.items() for word in ("--set", f"validity.{name}={value}")]
+    command = [*LOADTEST, "run", str(scenario), "--results", str(results), *(more if options.indulgent else [])]
+    code = subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+    made = sorted(set(results.glob("*-faults-*")) - before)
+    if code not in {0, 3} or not made:
+        sys.stderr.write(f"the run failed: exit code {code}\n")
+        return None
+    (made[-1] / PLAN).write_text(json.dumps(_slots(plan), indent=1))
+    return RunFolder(made[-1])
+
+
+def _slots(plan: Design) -> dict[str, dict[str, str | None]]:
+    """Fault, and its form if one was asked for, by slot; null for controls."""
+    found: dict[str, dict[str, str | None]] = {}
+    for pair in plan.pairs:
+        forms = (
+            [fault.get("variant") for fault in pair.wish.faults if fault["fault"] == pair.fault] if pair.wish else []
+        )
+        for slot in pair.slots:
+            found[str(slot)] = {"fault": pair.fault, "variant": forms[0] if forms else None}
+    return found
+
+
+def _judge(folder: RunFolder, where: Path) -> int:
+    info = RunInfo.read(folder)
+    expected = _yaml("expected.yaml")
+    slots = json.loads((folder.path / PLAN).read_text())
+    struck = strikes(folder)
+    plugins = {arm_of(plugin): plugin for plugin in PLUGINS}
+    by_evidence = measured(folder)
+    verdicts: list[Verdict] = []
+    turns = invalid = 0
+    alarms: dict[Evidence, list[str]] = {evidence: [] for evidence in by_evidence}
+    for planned in read_plan(folder.plan):
+        asked = slots[str(planned.slot)]
+        for evidence, calls in by_evidence.items():
+            rows = calls.get(planned.call_id)
+            if rows is None:
+                continue
+            if asked["fault"] is not None:
+                verdicts.append(
+                    judge(
+                        asked["fault"],
+                        plugins[planned.arm],
+                        evidence,
+                        rows,
+                        struck.get(planned.call_id, ()),
+                        expected[asked["fault"]],
+                        asked["variant"],
+                    )
+                )
+                continue
+            alarms[evidence] += [f"{planned.call_id}: {text}" for text in false_alarms(rows)]
+            if evidence == "probe":
+                script = [turn for turn in rows.turns if turn["kind"] == "script"]
+                turns += sum(turn["valid"] for turn in script)
+                invalid += sum(not turn["valid"] for turn in script)
+    found = cells(verdicts)
+    controls = Controls(turns, invalid, alarms)
+    unlike = differences(found, _yaml("differences.yaml"))
+    result = totals(found, controls, [one for one in unlike if one.why is None])
+    judged = {"short": result.short, "verdicts": [verdict.as_dict() for verdict in verdicts], "alarms": alarms}
+    (folder.path / JUDGED).write_text(json.dumps(judged, indent=1))
+    where.write_text(
+        page(
+            date=info.started_utc[:10],
+            host=info.host,
+            versions=info.versions,
+            found=found,
+            controls=controls,
+            differences=unlike,
+            result=result,
+            expected=expected,
+            summaries={number: kind.summary for number, kind in CATALOGUE.items()},
+        )
+    )
+    sys.stderr.write("".join(f"{text}\n" for text in (f"{where}", f"{folder.path / JUDGED}", *result.short)))
+    return 1 if result.short else 0
+
+
+def _yaml(name: str) -> Mapping[str, Any]:
+    return YAML(typ="safe").load(HERE / name) or {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The same calls measured three times: with the probe, with the agent's log alone, and with neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, Literal, get_args
+
+from loadtest.measure.acoustics import read_edges
+from loadtest.measure.call_record import CallRecord, call_record
+from loadtest.measure.machine import Machine
+from loadtest.measure.probe_log import probe_log, with_probe_file
+from loadtest.measure.tables import CallRows, call_rows
+from loadtest.plan.calls import PlannedCall
+from loadtest.record.events import ClockSync, ProbeMessage
+from loadtest.record.health import read_health
+from loadtest.record.layout import RunFolder
+from loadtest.record.plan_io import read_plan
+from loadtest.record.reader import read_events
+from loadtest.record.run_json import RunInfo
+from loadtest.record.run_scenario import read_run_scenario
+
+__all__ = ["EVIDENCES", "Evidence", "measured"]
+
+Evidence = Literal["probe", "agent_log", "acoustic"]
+EVIDENCES: Final[tuple[Evidence, ...]] = get_args(Evidence)
+
+
+def measured(folder: RunFolder) -> Mapping[Evidence, Mapping[str, CallRows]]:
+    """Rows by evidence and id of the call, of the calls that were dialled. The run has been measured before."""
+    scenario, run = read_run_scenario(folder), RunInfo.read(folder)
+    cores = run.host["cores"]
+    assert isinstance(cores, int)
+    machine = Machine.of(read_health(folder.health), cores, scenario.validity)
+    found: dict[Evidence, dict[str, CallRows]] = {evidence: {} for evidence in EVIDENCES}
+    for planned in read_plan(folder.plan):
+        if not folder.call(planned.call_id).edges.exists():
+            continue
+        full = _record(folder, planned)
+        records: dict[Evidence, CallRecord] = {"probe": full, "acoustic": _without_probe(full)}
+        for evidence, record in records.items():
+            found[evidence][planned.call_id] = call_rows(run.run_id, record, scenario, machine)
+    return {evidence: rows for evidence, rows in found.items() if rows}
+
+
+def _record(folder: RunFolder, planned: PlannedCall) -> CallRecord:
+    call = folder.call(planned.call_id)
+    record = call_record(planned, read_events(call.events), read_edges(call.edges))
+    probe_file = folder.probe / f"{planned.call_id}.jsonl"
+    if not probe_file.exists():
+        return record
+    events = with_probe_file(record.events, probe_file.read_text(errors="replace"), record.last_s)
+    return replace(record, events=events, probe=probe_log(events))
+
+
+def _without_probe(record: CallRecord) -> CallRecord:
+    events = tuple(event for event in record.events if not isinstance(event, ProbeMessage | ClockSync))
+    return replace(record, events=events, probe=probe_log(events))
