@@ -20,9 +20,10 @@ from loadtest.analyse.limits import reason_code
 from loadtest.record.events import Event, Heard, LineEnded, LineStarted
 from tests.e2e.harness import INDULGENT, LiveRun, Results, profile, scenario
 from tests.e2e.lossy import lossy_livekit
+from tests.e2e.tampered import BE_BUSY, BUSY_S, SET_THE_CLOCK, STEP_S, WALL_STEP_S, tampered
 
 REFERENCE = {"model": "gemini-3.8-live", "endpoint": profile()}
-LINES = ("yes-please", "yes", "how-much")
+LINES = ("yes-please", "how-much", "yes", "not-interested", "who-is-calling")
 BURNERS = 200
 LATE_MS = 200
 """More than other work on the machine makes a callee late."""
@@ -88,33 +89,58 @@ class Struck:
 
     run: Results
     lossy: tuple[float, float]
+    busy: tuple[float, float]
+    stepped: tuple[float, float]
     hungry: tuple[float, float]
+
+    def touches(self, what: str, begins_s: float, ends_s: float, margin_s: float = 0.0) -> bool:
+        from_s, to_s = getattr(self, what)
+        return bool(begins_s <= to_s + margin_s and ends_s >= from_s - margin_s)
 
 
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> Struck:
-    """A call that loses packets in the reply to its first line, and whose callee starves in that to its last."""
+    """A call in the replies of which packets are lost, the callee is busy, nothing happens but that the tester's wall
+    clock is set, the callee's monotonic clock steps, and the callee starves.
+    """
+    folder = tmp_path_factory.mktemp("struck")
     file = scenario(
-        tmp_path_factory.mktemp("struck"),
+        folder,
         {"only": REFERENCE},
         lines=LINES,
         stack="external",
-        validity={**INDULGENT, "packet_loss": 0.05, "loop_lag_ms": LATE_MS, "frame_gap_ms": LATE_MS},
+        validity={
+            **INDULGENT,
+            "packet_loss": 0.05,
+            **dict.fromkeys(("loop_lag_ms", "frame_gap_ms", "anchor_ms"), LATE_MS),
+        },
         callee={"patience_s": 6.0, "greeting_limit_s": 30.0},
     )
-    with lossy_livekit() as (environ, relay), LiveRun(file, env=environ) as live:
+    with lossy_livekit() as (environ, relay), LiveRun(file, env={**environ, **tampered(folder)}) as live:
         live.wait_for_call(mid_reply_to(0), "a reply")
+        callee = live.process_of("loadtest.run.callee_process")
         with clocked() as lossy:
             relay.loss = 0.2
             time.sleep(3.0)  # the disturbance
             relay.loss = 0.0
-        live.wait_for_call(mid_reply_to(2), "the last reply")
-        with clocked() as hungry, starved(live.process_of("loadtest.run.callee_process").pid):
+        live.wait_for_call(mid_reply_to(1), "the second reply")
+        with clocked() as busy:
+            callee.send_signal(BE_BUSY)
+            time.sleep(BUSY_S)  # the disturbance
+        live.wait_for_call(mid_reply_to(2), "the third reply")
+        live.signal(SET_THE_CLOCK)
+        live.wait_for_call(mid_reply_to(3), "the fourth reply")
+        with clocked() as stepped:
+            callee.send_signal(SET_THE_CLOCK)
+        live.wait_for_call(mid_reply_to(4), "the last reply")
+        with clocked() as hungry, starved(callee.pid):
             time.sleep(3.0)  # the disturbance
         run = live.finish()
     assert relay.lost > 20  # the media went through it
     origin: float = run.run_json()["origin_monotonic_s"]
-    return Struck(run, (lossy[0] - origin, lossy[1] - origin), (hungry[0] - origin, hungry[1] - origin))
+    # What the callee tells after the step is told by its new clock.
+    hungry = [at + STEP_S for at in hungry]
+    return Struck(run, *((from_s - origin, to_s - origin) for from_s, to_s in (lossy, busy, stepped, hungry)))
 
 
 @contextmanager
@@ -131,24 +157,34 @@ def codes(row: Row) -> set[str]:
 
 LOST = {"agent_loss", "callee_loss"}
 STARVED = {"loop_lag", "callee_step", "callee_frame_gap", "agent_frame_gap"}
+SAID = {"lossy": LOST, "busy": {"loop_lag"}, "stepped": {"agent_step"}, "hungry": STARVED}
 
 
-@pytest.mark.parametrize(("what", "said"), [("lossy", LOST), ("hungry", STARVED)])
-def test_a_disturbance_invalidates_the_turns_that_it_touched_and_no_other(
-    struck: Struck, what: str, said: set[str]
-) -> None:
-    """A fifth of the packets lost on the way; a callee process that shares its core with many others."""
-    from_s, to_s = getattr(struck, what)
-    touched, untouched = [], []
+@pytest.mark.parametrize("what", SAID)
+def test_a_disturbance_invalidates_the_turn_that_it_touched(struck: Struck, what: str) -> None:
+    """A fifth of the packets lost on the way; a callee process whose event loop computes, whose clock is set, or that
+    shares its core with many others.
+    """
+    (touched,) = (row for row, begins_s, ends_s in spans(struck.run) if struck.touches(what, begins_s, ends_s))
+    assert not touched["valid"]
+    assert codes(touched) & SAID[what], touched
+
+
+def test_nothing_is_said_of_turns_that_it_did_not_touch(struck: Struck) -> None:
+    """Lateness looks alike whatever made it, so turns beside which the callee was late are judged for losses alone."""
+    judged = Counter[str]()
     for row, begins_s, ends_s in spans(struck.run):
-        if begins_s < from_s and to_s < ends_s:
-            touched.append(row)
-        elif ends_s < from_s - A_REPORT_S or begins_s > to_s + A_REPORT_S:
-            untouched.append(row)
-    assert len(touched) == 1
-    assert all(not row["valid"] and codes(row) & said for row in touched), touched
-    assert untouched
-    assert not any(codes(row) & said for row in untouched), untouched
+        near = {what for what in SAID if struck.touches(what, begins_s, ends_s, A_REPORT_S)}
+        others = (SAID.keys() if near <= {"lossy"} else {"lossy"}) - near
+        judged.update(others)
+        assert not codes(row) & {code for what in others for code in SAID[what]}, row
+    assert all(judged[what] for what in SAID), judged
+
+
+def test_a_wall_clock_that_is_set_is_told_and_touches_no_turn(struck: Struck) -> None:
+    assert any(f"the wall clock was set by {WALL_STEP_S:+.1f} s" in said for said in struck.run.summary()["warnings"])
+    (meanwhile,) = (row for row in struck.run.table("turns") if row["turn"] == 2)
+    assert meanwhile["valid"], meanwhile
 
 
 def test_what_was_lost_and_late_is_in_the_tables_and_on_the_strip(struck: Struck) -> None:
@@ -157,7 +193,8 @@ def test_what_was_lost_and_late_is_in_the_tables_and_on_the_strip(struck: Struck
     assert call["packets_sent"] > 0
     strip = {use["limit"]: use["touched"]["only"] for use in struck.run.summary()["limits"]}
     assert strip["packet_loss"] == 1
-    assert strip["loop_lag_ms"] + strip["frame_gap_ms"] >= 1
+    assert strip["loop_lag_ms"] >= 1
+    assert strip["anchor_ms"] >= 1
     assert struck.run.exit_code == 3
 
 
