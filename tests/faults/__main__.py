@@ -1,6 +1,7 @@
 """`make faults`: dial every fault, judge every call, write docs/faults.md. Exits with 1 if less holds than is promised.
 
-python -m tests.faults [--only F1,F2 --plugins 1.8.9 --controls N --out DIR] [--indulgent] [--judge RUN] [--page FILE]
+python -m tests.faults [--out DIR --only F1,F2 --plugins 1.8.9 --rounds N --controls N --every S] [--indulgent]
+                       [--judge RUN] [--page FILE]
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from loadtest.record.plan_io import read_plan
 from loadtest.record.run_json import RunInfo
 from loadtest.scenario.faults import FAULTS as CATALOGUE
 from tests.e2e.harness import INDULGENT, LOADTEST, REPOSITORY
-from tests.faults.design import FAULTS, Design, design
+from tests.faults.design import Design
 from tests.faults.evidence import Evidence, measured
 from tests.faults.judge import Verdict, false_alarms, judge
 from tests.faults.page import page
-from tests.faults.scenario import CONTROLS, PLUGINS, SEED, arm_of, write
+from tests.faults.scenario import PLUGINS, arm_of, asked, designed, write
 from tests.faults.totals import Controls, cells, differences, totals
 from tests.faults.truths import strikes
 
@@ -36,9 +37,7 @@ JUDGED = "judged.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Dial every fault, and judge what was measured.")
-    parser.add_argument("--only", default=",".join(FAULTS), help="faults, separated by commas")
-    parser.add_argument("--plugins", default=",".join(PLUGINS))
-    parser.add_argument("--controls", type=int, default=CONTROLS, help="pairs of calls without a fault")
+    asked(parser)
     parser.add_argument(
         "--out", type=Path, help="write the scenario here, and its results; else the shipped one is run"
     )
@@ -51,12 +50,10 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> RunFolder | None:
-    only, plugins = options.only.split(","), options.plugins.split(",")
+    plan, plugins = designed(options)
     scenario, results = REPOSITORY / "scenarios" / "faults.yaml", REPOSITORY / "results"
-    plan = design(only, arms=len(plugins), controls=options.controls, seed=SEED)
     if options.out is not None:
-        scenario, plan = write(options.out, only, plugins, controls=options.controls)
-        results = options.out / "results"
+        scenario, results = write(options.out, plan, plugins), options.out / "results"
     sys.stderr.write(f"{len(plan.due)} calls, about {plan.lasts_s / 60:.0f} minutes\n")
     before = set(results.glob("*-faults-*"))
     more = [word for name, value in INDULGENT.items() for word in ("--set", f"validity.{name}={value}")]

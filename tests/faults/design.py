@@ -143,6 +143,8 @@ class Design:
     pairs: tuple[Pair, ...]
     burst_from: int
     """Number of calls before those of F6."""
+    every_s: float
+    """From one call to the next until then."""
     busy: tuple[int, ...] = field(default=())
     """Calls in progress as each is dialled, that one included, as far as is planned."""
 
@@ -161,18 +163,20 @@ class Design:
         return LINES * sum(len(pair.slots) for pair in self.pairs if pair.fault is None)
 
 
-def design(faults: Sequence[str], *, arms: int, controls: int, seed: int) -> Design:
-    """A run of these faults, ROUNDS pairs each, among `controls` pairs of calls to which nothing happens."""
+def design(
+    faults: Sequence[str], *, arms: int, controls: int, seed: int, rounds: int = ROUNDS, every_s: float = EVERY_S
+) -> Design:
+    """A run of these faults, `rounds` pairs each, among `controls` pairs of calls to which nothing happens."""
     early = [fault for fault in faults if fault not in AT_RUN]
     pairs: list[tuple[str | None, Wish | None]] = [
-        (fault, FAULTS[fault][i % len(FAULTS[fault])]) for i in range(ROUNDS) for fault in early
+        (fault, FAULTS[fault][i % len(FAULTS[fault])]) for i in range(rounds) for fault in early
     ]
     pairs += [(None, None)] * controls
     random.Random(seed).shuffle(pairs)
     late = [fault for fault in AT_RUN if fault in faults]
-    pairs += [(fault, FAULTS[fault][0]) for fault in late for _ in range(ROUNDS)]
-    burst_from = arms * (len(pairs) - (ROUNDS if "F6" in late else 0))
-    due = [min(i, burst_from) * EVERY_S + max(0, i - burst_from) * BURST_EVERY_S for i in range(arms * len(pairs))]
+    pairs += [(fault, FAULTS[fault][0]) for fault in late for _ in range(rounds)]
+    burst_from = arms * (len(pairs) - (rounds if "F6" in late else 0))
+    due = [min(i, burst_from) * every_s + max(0, i - burst_from) * BURST_EVERY_S for i in range(arms * len(pairs))]
     made = tuple(
         Pair(
             fault,
@@ -184,4 +188,4 @@ def design(faults: Sequence[str], *, arms: int, controls: int, seed: int) -> Des
     )
     over = [(due_s, due_s + pair.lasts_s) for pair in made for due_s in pair.due_s]
     busy = tuple(sum(began <= at_s < ended for began, ended in over) for at_s, _ in over)
-    return Design(made, burst_from, busy)
+    return Design(made, burst_from, every_s, busy)

@@ -16,9 +16,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.e2e.harness import REPOSITORY
-from tests.faults.design import BURST_EVERY_S, EVERY_S, FAULTS, Design, design
+from tests.faults.design import BURST_EVERY_S, EVERY_S, FAULTS, ROUNDS, Design, design
 
-__all__ = ["CONTROLS", "PLUGINS", "arm_of", "files", "write"]
+__all__ = ["CONTROLS", "PLUGINS", "SEED", "arm_of", "asked", "designed", "files", "write"]
 
 PLUGINS = ("1.6.0", "1.8.9")
 CONTROLS = 40
@@ -74,11 +74,11 @@ def files(plan: Design, plugins: Sequence[str], *, script: str, profile: str, sc
 
 
 def _arrivals(plan: Design) -> list[dict[str, float]]:
-    steady: dict[str, float] = {"rate_per_minute": 60 / EVERY_S}
+    steady: dict[str, float] = {"rate_per_minute": 60 / plan.every_s}
     if plan.burst_from == len(plan.due):
         return [steady]
     burst: dict[str, float] = {"rate_per_minute": 60 / BURST_EVERY_S}
-    return [steady | {"for_s": plan.burst_from * EVERY_S}, burst] if plan.burst_from else [burst]
+    return [steady | {"for_s": plan.burst_from * plan.every_s}, burst] if plan.burst_from else [burst]
 
 
 def _profile(plan: Design, plugins: Sequence[str], schema: str) -> str:
@@ -129,9 +129,8 @@ def _text(head: Sequence[str], body: Mapping[str, Any]) -> str:
     return "\n".join(head) + "\n" + stream.getvalue()
 
 
-def write(out: Path, faults: Sequence[str], plugins: Sequence[str], *, controls: int) -> tuple[Path, Design]:
+def write(out: Path, plan: Design, plugins: Sequence[str]) -> Path:
     """Write scenario and profile below `out`, which is scenarios/ or a folder for a trial; the scenario's path."""
-    plan = design(faults, arms=len(plugins), controls=controls, seed=SEED)
     shipped = REPOSITORY / "scenarios"
     inside = out.resolve() == shipped
     script = "scripts/faults.yaml" if inside else str(shipped / "scripts" / "faults.yaml")
@@ -139,17 +138,39 @@ def write(out: Path, faults: Sequence[str], plugins: Sequence[str], *, controls:
     (out / "endpoints").mkdir(parents=True, exist_ok=True)
     (out / "endpoints" / "faults.yaml").write_text(texts["profile"])
     (out / "faults.yaml").write_text(texts["scenario"])
-    return out / "faults.yaml", plan
+    return out / "faults.yaml"
+
+
+def asked(parser: argparse.ArgumentParser) -> None:
+    """The options that make a design."""
+    parser.add_argument("--only", default=",".join(FAULTS), help="faults, separated by commas")
+    parser.add_argument("--plugins", default=",".join(PLUGINS))
+    parser.add_argument("--controls", type=int, default=CONTROLS, help="pairs of calls without a fault")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="pairs of calls for each fault")
+    parser.add_argument("--every", type=float, default=EVERY_S, help="seconds from one call to the next")
+
+
+def designed(options: argparse.Namespace) -> tuple[Design, Sequence[str]]:
+    """The design that was asked for, and its plugin generations."""
+    plugins = options.plugins.split(",")
+    plan = design(
+        options.only.split(","),
+        arms=len(plugins),
+        controls=options.controls,
+        seed=SEED,
+        rounds=options.rounds,
+        every_s=options.every,
+    )
+    return plan, plugins
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Write scenarios/faults.yaml.")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "scenarios")
-    parser.add_argument("--only", default=",".join(FAULTS), help="faults, separated by commas")
-    parser.add_argument("--plugins", default=",".join(PLUGINS))
-    parser.add_argument("--controls", type=int, default=CONTROLS, help="pairs of calls without a fault")
+    asked(parser)
     options = parser.parse_args()
-    path, plan = write(options.out, options.only.split(","), options.plugins.split(","), controls=options.controls)
+    plan, plugins = designed(options)
+    path = write(options.out, plan, plugins)
     sys.stderr.write(f"{path}: {len(plan.due)} calls, about {plan.lasts_s / 60:.1f} minutes\n")
     return 0
 

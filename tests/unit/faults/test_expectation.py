@@ -39,7 +39,7 @@ def test_the_whole_run_is_planned_to_end_in_time() -> None:
 
 @pytest.mark.parametrize("name", ["faults.yaml", "endpoints/faults.yaml"])
 def test_the_shipped_scenario_is_what_the_design_makes(name: str, tmp_path: Path) -> None:
-    write(tmp_path, tuple(made.FAULTS), PLUGINS, controls=CONTROLS)
+    write(tmp_path, WHOLE, PLUGINS)
     written = (tmp_path / name).read_text().replace(f"{REPOSITORY}/scenarios/", "")
     assert written == (REPOSITORY / "scenarios" / name).read_text(), "run `python -m tests.faults.scenario`"
 
