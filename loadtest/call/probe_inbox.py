@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 from loadtest.clock import RunClock
+from loadtest.record.agent_clock import AgentClock
 from loadtest.record.events import ClockSync, Event, ProbeMessage
 from loadtest_probe import wire
 
@@ -32,10 +33,11 @@ class ProbeInbox:
         self._transcripts = transcripts
         self._clock = clock
         self._emit = emit
-        self._offset_s: float | None = None
-        self._uncertainty_s = float("inf")
-        self._waiting: list[tuple[float, float, Mapping[str, Any]]] = []
+        self._agent = AgentClock(())
+        self._synced = False
+        self._waiting: list[tuple[float, wire.Line, Mapping[str, Any]]] = []
         self._pings: dict[int | str, float] = {}
+        self._answered: set[tuple[int | str, str | None]] = set()
         self._there = asyncio.Event()
         self.seen: set[tuple[str | None, int, float]] = set()
         """Keys of the messages received."""
@@ -48,14 +50,14 @@ class ProbeInbox:
             return
         self._there.set()
         if isinstance(line.message, wire.Clock):
-            self._pong(line.message, received_s)
+            self._pong(line.message, line.session, received_s)
         elif self._is_new(line):
             waiting_since = self._waiting[0][0] if self._waiting else received_s
-            if self._offset_s is None and received_s - waiting_since < GIVE_UP_S:
-                self._waiting.append((received_s, line.t, json.loads(data)))
+            if not self._synced and received_s - waiting_since < GIVE_UP_S:
+                self._waiting.append((received_s, line, json.loads(data)))
             else:
                 self.flush()
-                self._write(received_s, line.t, json.loads(data))
+                self._write(received_s, line, json.loads(data))
 
     def merge(self, text: str) -> None:
         """Add what the probe's file has and the data channel lost."""
@@ -63,7 +65,7 @@ class ProbeInbox:
         for data in text.splitlines():
             line = wire.decode(data)
             if line is not None and not isinstance(line.message, wire.Clock) and self._is_new(line):
-                self._write(None, line.t, json.loads(data))
+                self._write(None, line, json.loads(data))
 
     def _is_new(self, line: wire.Line) -> bool:
         if isinstance(line.message, wire.Transcript) and not self._transcripts:
@@ -74,8 +76,8 @@ class ProbeInbox:
 
     def flush(self) -> None:
         """Write what still waits for a ping."""
-        for received_s, sent_s, message in self._waiting:
-            self._write(received_s, sent_s, message)
+        for received_s, line, message in self._waiting:
+            self._write(received_s, line, message)
         self._waiting.clear()
 
     async def ping(self, send: Callable[[str, bytes], Awaitable[None]]) -> None:
@@ -94,19 +96,27 @@ class ProbeInbox:
                     async with asyncio.timeout(THEN_EVERY_S):
                         await self._there.wait()
 
-    def _pong(self, pong: wire.Clock, received_s: float) -> None:
-        sent_s = self._pings.pop(pong.ping_id, None)
-        if sent_s is None:
+    def _pong(self, pong: wire.Clock, session: str | None, received_s: float) -> None:
+        # Each of a room's probes answers each ping, once: they may be on different machines.
+        sent_s = self._pings.get(pong.ping_id)
+        if sent_s is None or (pong.ping_id, session) in self._answered:
             return
-        offset_s, uncertainty_s = (sent_s + received_s) / 2 - pong.received_t, (received_s - sent_s) / 2
-        if uncertainty_s <= self._uncertainty_s:
-            self._offset_s, self._uncertainty_s = offset_s, uncertainty_s
-        self._emit(ClockSync(t=received_s, offset_s=offset_s, uncertainty_ms=uncertainty_s * 1000))
+        self._answered.add((pong.ping_id, session))
+        sync = ClockSync(
+            t=received_s,
+            offset_s=(sent_s + received_s) / 2 - pong.received_t,
+            uncertainty_ms=(received_s - sent_s) / 2 * 1000,
+            session=session,
+        )
+        self._agent.add(sync)
+        self._synced = True
+        self._emit(sync)
         self.flush()
 
-    def _write(self, received_s: float | None, sent_s: float, message: Mapping[str, Any]) -> None:
-        if self._offset_s is not None:
-            at = sent_s + self._offset_s
+    def _write(self, received_s: float | None, line: wire.Line, message: Mapping[str, Any]) -> None:
+        placed = self._agent.at(line.t, line.session)
+        if placed is not None:
+            at = placed.t_s
         else:
             at = received_s if received_s is not None else self._clock.now()
         via: Literal["data", "file"] = "file" if received_s is None else "data"

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from loadtest.measure.call_record import CallRecord
+from loadtest.measure.connection import Connection
+from loadtest.measure.connection_floods import told_together
 from loadtest.measure.probe_log import Note
 from loadtest_probe import wire
 
 __all__ = ["Connection", "connections"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """One attempt at a websocket; run seconds."""
-
-    n: int
-    opened_s: float | None
-    """When it was begun; None if it was refused."""
-    ready_s: float | None
-    """When setupComplete was read: connected time counts from here."""
-    setup_ms: float | None
-    closed_s: float
-    """Its end, or that of the call."""
-    end: Literal["hangup", "close", "goaway", "refused", "run_end"]
-    resumed: bool | None
-    host: str | None = None
-    """Where it went, as the client's settings say; None if they did not tell, or it was refused."""
-    failure: wire.Closed | wire.Refused | None = None
-    """What the client saw of its end; None when it was open to the last, or the agent replaced it itself."""
-
-    @property
-    def connected_s(self) -> float:
-        """Seconds for which it was of use."""
-        return 0.0 if self.ready_s is None else max(0.0, self.closed_s - self.ready_s)
-
-    def open_at(self, t_s: float) -> bool:
-        return self.ready_s is not None and self.ready_s <= t_s < self.closed_s
 
 
 def connections(record: CallRecord) -> tuple[Connection, ...]:
@@ -47,12 +21,26 @@ def connections(record: CallRecord) -> tuple[Connection, ...]:
     What a client does to its own websocket after the hang-up is no event of the call. A close made by the server counts
     up to the clocks' uncertainty after it, so that none which came before it is left out.
     """
+    notes = tuple(_until(record.probe.notes, record.hung_up_s, record.probe.uncertainty_s))
+    sessions = dict.fromkeys(note.session for note in notes)
+    found = [c for one in sessions for c in _of_session(record, [note for note in notes if note.session == one])]
+    if len({c.n for c in found}) < len(found):  # each of several sessions counts from 1
+        found = [replace(c, n=n) for n, c in enumerate(sorted(found, key=_begun_s), start=1)]
+    return tuple(found)
+
+
+def _begun_s(connection: Connection) -> float:
+    return connection.closed_s if connection.opened_s is None else connection.opened_s
+
+
+def _of_session(record: CallRecord, notes: Iterable[Note]) -> list[Connection]:
     found: list[Connection] = []
-    hung_up_s = record.hung_up_s
-    last: Literal["hangup", "run_end"] = "run_end" if hung_up_s is None else "hangup"
+    last: Literal["hangup", "run_end"] = "run_end" if record.hung_up_s is None else "hangup"
     at_last_s = record.last_s
 
-    for note in _until(record.probe.notes, hung_up_s, record.probe.uncertainty_s):
+    for note in notes:
+        if _begun_untold(record, note.message, found, at_last_s):
+            found.append(_untold(len(found) + 1, at_last_s, last))
         match note.message:
             case wire.Connected(n, setup_ms, resumed, host):
                 begun_s = note.t_s - (setup_ms or 0.0) / 1000
@@ -90,11 +78,26 @@ def connections(record: CallRecord) -> tuple[Connection, ...]:
                         failure=refused,
                     )
                 )
-            case wire.SessionClosed() if found and _is_open(found[-1], at_last_s):
+            case wire.Repeated() as repeated:
+                found.extend(told_together(repeated, note.t_s))
+            case wire.SessionClosed() | wire.Bye() if found and _is_open(found[-1], at_last_s):
                 found[-1] = replace(found[-1], closed_s=note.t_s)  # the agent hung up first
             case _:
                 pass
-    return tuple(found)
+    return found
+
+
+def _begun_untold(record: CallRecord, message: wire.Message, found: Sequence[Connection], at_last_s: float) -> bool:
+    """A log tells the end of a connection, and has not told its beginning."""
+    if record.probe.source != "agent_log" or not isinstance(message, wire.Closed | wire.GoAway):
+        return False
+    return not found or not (record.probe.tells_connects or _is_open(found[-1], at_last_s))
+
+
+def _untold(n: int, closed_s: float, end: Literal["hangup", "run_end"]) -> Connection:
+    return Connection(
+        n=n, opened_s=None, ready_s=None, setup_ms=None, closed_s=closed_s, end=end, resumed=None, untold=True
+    )
 
 
 def _until(notes: Iterable[Note], hung_up_s: float | None, uncertainty_s: float) -> Iterable[Note]:

@@ -339,12 +339,16 @@ class ProbeMessage(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSync(Event):
-    """One answered clock ping: agent monotonic time + offset_s = run time, give or take uncertainty_ms."""
+    """One answered clock ping: agent monotonic time + offset_s = run time, give or take uncertainty_ms.
+
+    session: of the probe that answered; None if it did not say.
+    """
 
     type: ClassVar[str] = "clock_sync"
     offset_s: float
     uncertainty_ms: float
     """Half the round trip."""
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ TABLES: Final[Mapping[str, Mapping[str, type[pl.DataType]]]] = {
         "reason": pl.String,
         "end_cause": pl.String,
         "talk_s": _S,  # answered to ended
+        "clock_uncertainty_ms": _S,  # of the agent's clock; null if no ping was answered
         "socket_s": _S,  # connected websocket time between dial and hang-up; null without probe or log
         "patience_s": _S,
         "packets_due": pl.Int64,  # of the agent's audio; null, like those that follow, without the SDK's statistics

@@ -95,6 +95,20 @@ async def test_each_session_of_an_agent_counts_from_0() -> None:
     assert [round(e.t) for e in events if isinstance(e, ProbeMessage)] == [101, 109]
 
 
+async def test_each_of_two_probes_is_asked_for_its_own_clock() -> None:
+    """They may be on two machines; and an answer that comes twice counts once."""
+    box, events = inbox()
+    await answer(box, 5000.0, 0.2)  # a probe that names no session
+    for t, session in ((9000.0, "one"), (9000.0, "one"), (70.0, "two")):
+        pong = wire.Line(0, t, wire.Clock(0, t), session=session)
+        box.receive(wire.encode(pong).encode())
+    syncs = [e for e in events if isinstance(e, ClockSync)]
+    assert [(e.session, round(e.offset_s, 3)) for e in syncs] == [(None, -4899.9), ("one", -8899.9), ("two", 30.1)]
+    box.receive(wire.encode(wire.Line(1, 9001.0, wire.Bye(), session="one")).encode())
+    box.receive(wire.encode(wire.Line(1, 71.0, wire.Bye(), session="two")).encode())
+    assert [round(e.t, 3) for e in events if isinstance(e, ProbeMessage)] == [101.1, 101.1]
+
+
 async def test_a_probe_that_comes_late_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     box, _ = inbox()
     sent, slept = [], []

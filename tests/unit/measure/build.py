@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -175,9 +175,9 @@ class Conversation:
 
     # The probe
 
-    def probe(self, at: float, message: wire.Message, *, via: str = "data") -> Self:
+    def probe(self, at: float, message: wire.Message, *, via: str = "data", session: str | None = None) -> Self:
         """A message of the probe, in the agent's clock 1000 s ahead of ours."""
-        body = wire.encode(wire.Line(self.seq, ANSWER_S + at + 1000, message))
+        body = wire.encode(wire.Line(self.seq, ANSWER_S + at + 1000, message, session=session))
         self.seq += 1
         line = encode(
             ProbeMessage(
@@ -243,7 +243,15 @@ class Conversation:
             pickup=call.pickup.value,
             patience_s=call.patience_s,
         )
-        return [start, RecordingStarted(t=ANSWER_S, rate=RATE), Answered(t=ANSWER_S), *self.events]
+        return [start, RecordingStarted(t=ANSWER_S, rate=RATE), Answered(t=ANSWER_S), *self._pongs(), *self.events]
+
+    def _pongs(self) -> list[Event]:
+        """A probe's clock is asked every 5 s."""
+        first = next((event for event in self.events if isinstance(event, ClockSync)), None)
+        if first is None:
+            return []
+        last_s = max(event.t for event in self.events)
+        return [replace(first, t=float(t)) for t in np.arange(first.t + 5.0, last_s, 5.0)]
 
     def recording(self, seconds: float | None = None) -> Recording:
         """Both channels until the hang-up, or the end of the last thing that happened."""
