@@ -33,6 +33,7 @@ COMMANDS = {
     "calibrate": ("loadtest.cli.calibrate:calibrate", "Hold this machine's measurements against known truths."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
+    "faults": ("loadtest.cli.faults:faults", "List what a simulated endpoint can do to a call."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
     "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),
 }

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from loadtest.scenario.base import Flag, Model
+from loadtest.scenario.faults import Fault
 from loadtest.scenario.plugins import PluginGeneration
 
 __all__ = ["BASE_URL_VARIABLES", "AgentSpec", "Api", "Arm", "EndpointSpec"]
@@ -107,6 +108,8 @@ class Arm(Model):
     """Voice of the reference agent."""
     env: dict[str, str] = Field(default_factory=dict)
     """Added to the environment of a `command` agent. Never secrets: the resolved scenario is kept with the results."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong at its simulated endpoint, besides what the endpoint profile says."""
 
     @property
     def at_google(self) -> bool:
@@ -119,6 +122,8 @@ class Arm(Model):
             raise ValueError("endpoint is missing: {profile: FILE}, {base_url: URL} or google")
         if self.env and self.agent.command is None:
             raise ValueError("env goes with agent: {command: [...]}")
+        if self.faults and (self.endpoint is None or self.endpoint.profile is None):
+            raise ValueError("faults: only a simulated endpoint has them, endpoint: {profile: FILE}")
         redirected = [name for name in BASE_URL_VARIABLES if name in self.env]
         if redirected and self.at_google:
             raise ValueError(

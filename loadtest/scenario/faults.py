@@ -1,178 +1,17 @@
-"""The fault catalogue: what a simulated endpoint can do to a call, and how a scenario asks for it.
-
-The catalogue is data. What each fault does is in `loadtest.stack.gemini.faults`; when it strikes, in its `hazards`.
-"""
+"""How a scenario asks for a fault of the catalogue: which, what sets it off, and its settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, model_validator
 
 from loadtest.scenario.base import Model
+from loadtest.scenario.catalogue import FAULTS, TRIGGERS, FaultKind
 
-__all__ = ["CLOCK", "CONNECT", "FAULTS", "RUN", "TOOL", "TRIGGERS", "TURN", "Fault", "FaultKind"]
+__all__ = ["FAULTS", "Fault", "examples"]
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-TURN: Final = ("per_turn", "at_turn")
-CONNECT: Final = ("per_connect", "at_connect")
-TOOL: Final = ("per_tool_call", "at_tool_call")
-RUN: Final = ("at_run_s",)
-CLOCK: Final = ("per_minute", "at_connected_s", "at_age_s", *RUN)
-TRIGGERS: Final = (*TURN, *CLOCK, *CONNECT, *TOOL)
-"""What can set a fault off; an entry has exactly one."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaultKind:
-    """One fault of the catalogue, and what may be asked of it."""
-
-    number: str
-    """F1 to F33."""
-    summary: str
-    """One line on what the client sees."""
-    source: str
-    """How it is known."""
-    triggers: tuple[str, ...]
-    """Which of TRIGGERS can set it off."""
-    settings: tuple[str, ...] = ()
-    """The optional settings of `Fault` that it reads."""
-    variants: Mapping[str, str] = field(default_factory=dict)
-    """Forms that it takes, each with one line on it."""
-    required: tuple[str, ...] = ()
-    """Optional fields of `Fault` that it cannot do without."""
-
-
-REPORTED: Final = "reported by users"
-DOCUMENTED: Final = "vendor documentation"
-
-_KINDS: Final = (
-    FaultKind("F1", "1011 after the end of input, before any audio", REPORTED, TURN),
-    FaultKind("F2", "1011 after some audio parts of the reply", REPORTED, TURN),
-    FaultKind(
-        "F3",
-        "close around a tool call",
-        REPORTED,
-        TOOL,
-        variants={"internal": '1011 "Internal error occurred."', "not_found": '1008 "Requested entity was not found"'},
-    ),
-    FaultKind(
-        "F4",
-        "1011 while idle",
-        REPORTED,
-        CLOCK,
-        variants={
-            "unavailable": '1011 "The service is currently unavailable."',
-            "deadline": '1011 "Deadline expired before operation could complete."',
-        },
-    ),
-    FaultKind("F5", "1011 before setupComplete", REPORTED, CONNECT),
-    FaultKind(
-        "F6",
-        "burst: all sessions concerned are closed at once, and connects are refused for a while",
-        REPORTED,
-        RUN,
-        ("refused_s", "http_status"),
-    ),
-    FaultKind("F7", "regime change: as F1, between two times of the run", REPORTED, TURN, required=("between_s",)),
-    FaultKind(
-        "F8",
-        "poisoned handle: resumes, then 1011 half a second into each reply, until connected without a handle",
-        REPORTED,
-        CONNECT,
-    ),
-    FaultKind(
-        "F9",
-        "the resumption is refused",
-        REPORTED,
-        CONNECT,
-        variants={
-            "not_found": '1008 "BidiGenerateContent session not found"',
-            "invalid": '1007 "Request contains an invalid argument."',
-            "still_open": "1011, as if the old socket was still open",
-        },
-    ),
-    FaultKind("F10", "as F1, and the session that is resumed has forgotten the call: it greets again", REPORTED, TURN),
-    FaultKind(
-        "F11",
-        "goAway, then the end",
-        DOCUMENTED,
-        CLOCK,
-        ("time_left_s",),
-        variants={
-            "deadline": '1011 "Deadline expired before operation could complete."',
-            "cancelled": '1000 "The operation was cancelled."',
-            "silence": "nothing more is sent",
-        },
-    ),
-    FaultKind(
-        "F12",
-        "fixed lifetime of a connection",
-        REPORTED,
-        ("at_age_s",),
-        variants={
-            "deadline": '1011 "Deadline expired before operation could complete." (seen at 58:00)',
-            "cancelled": '1000 "The operation was cancelled." (about 10 min)',
-            "aborted": '1008 "The operation was aborted" (seen at 150 s)',
-        },
-    ),
-    FaultKind("F13", "HTTP error at the upgrade", REPORTED, CONNECT, ("http_status",)),
-    FaultKind("F14", "as F1, with the reason of an exhausted quota", REPORTED, TURN),
-    FaultKind(
-        "F15",
-        "setupComplete late, or never",
-        REPORTED,
-        CONNECT,
-        ("setup_ms_min", "setup_ms_max"),
-        variants={"late": "setup_ms_min to setup_ms_max late", "never": "never"},
-    ),
-    FaultKind("F16", "the upgrade takes longer than the client waits", REPORTED, CONNECT, ("upgrade_s",)),
-    FaultKind("F17", "1008: the model is not found for this API version", REPORTED, CONNECT),
-    FaultKind("F18", "1008 on audio that comes while a toolCall is open", REPORTED, TOOL),
-    FaultKind("F19", '1007 "Request contains an invalid argument."', REPORTED, (*TURN, *CLOCK)),
-    FaultKind("F20", "TCP reset", REPORTED, (*TURN, *CLOCK)),
-    FaultKind("F21", "half-open: the socket stays, and nothing comes any more", REPORTED, CLOCK),
-    FaultKind("F22", "pongs come too late for the client's keepalive", REPORTED, CLOCK, ("pong_ms_min", "pong_ms_max")),
-    FaultKind("F23", "the reply's audio stalls, then goes on", REPORTED, TURN, ("stall_ms_min", "stall_ms_max")),
-    FaultKind("F24", "turnComplete in mid-sentence", REPORTED, TURN),
-    FaultKind(
-        "F25",
-        "the utterance is transcribed, then nothing",
-        REPORTED,
-        TURN,
-        ("silence_s",),
-        variants={
-            "nothing": "nothing for silence_s",
-            "unfinished": "generationComplete without turnComplete and without audio",
-        },
-    ),
-    FaultKind(
-        "F26",
-        "empty turn: turnComplete without audio",
-        REPORTED,
-        TURN,
-        ("run_turns_max",),
-        variants={"plain": "turnComplete alone", "rejected": "with turnCompleteReason RESPONSE_REJECTED"},
-    ),
-    FaultKind("F27", "ordinary frames of near-zero amplitude", REPORTED, TURN),
-    FaultKind("F28", "audio after generationComplete", REPORTED, TURN, ("late_ms_min", "late_ms_max")),
-    FaultKind("F29", "phantom interrupted, then no audio any more on this connection", REPORTED, TURN),
-    FaultKind("F30", "the same inputTranscription again, and only then the reply", REPORTED, TURN, ("again_s",)),
-    FaultKind("F31", "replies get later with the connection's age", REPORTED, ("at_age_s",), ("creep_ms_per_minute",)),
-    FaultKind("F32", "the reply is said two to four times", REPORTED, TURN, ("repeat_ms_min", "repeat_ms_max")),
-    FaultKind(
-        "F33",
-        "a short utterance soon after a reply is swallowed",
-        REPORTED,
-        TURN,
-        ("utterance_ms_max", "after_reply_ms_max"),
-    ),
-)
-FAULTS: Final[Mapping[str, FaultKind]] = {kind.number: kind for kind in _KINDS}
-"""By number."""
 
 
 class Fault(Model):
@@ -232,10 +71,10 @@ class Fault(Model):
     """F25: how long nothing comes, s."""
     run_turns_max: int = Field(default=1, ge=1)
     """F26: longest run of empty turns, seen up to 27; the length is drawn uniformly from 1."""
-    late_ms_min: float = Field(default=200, ge=0)
-    """F28: shortest wait for the late audio, ms."""
-    late_ms_max: float = Field(default=1000, gt=0)
-    """F28: longest wait for the late audio, ms."""
+    late_ms_min: float = Field(default=1000, ge=0)
+    """F28: shortest wait from generationComplete to the late audio, ms."""
+    late_ms_max: float = Field(default=4000, gt=0)
+    """F28: longest wait from generationComplete to the late audio, ms."""
     again_s: float = Field(default=55, gt=0)
     """F30: from the first transcription to the second, s."""
     creep_ms_per_minute: float = Field(default=500, gt=0)
@@ -285,3 +124,29 @@ SETTINGS: Final = tuple(
     name for name in Fault.model_fields if name not in ("fault", "variant", *TRIGGERS, *NARROWED_BY)
 )
 RANGES: Final = tuple((name, name[:-3] + "max") for name in SETTINGS if name.endswith("_min"))
+
+_LIKE: Final = {
+    "per_turn": 0.01,
+    "at_turn": 2,
+    "per_minute": 0.05,
+    "at_connected_s": 30,
+    "at_age_s": 600,
+    "at_run_s": 300,
+    "per_connect": 0.02,
+    "at_connect": 2,
+    "per_tool_call": 0.05,
+    "at_tool_call": 1,
+    "between_s": [300, 600],
+}
+
+
+def examples(kind: FaultKind) -> list[dict[str, Any]]:
+    """One entry for each of its triggers, as a scenario may write it; the last with its settings and a variant."""
+    entries = [
+        {"fault": kind.number, name: _LIKE[name], **{needed: _LIKE[needed] for needed in kind.required}}
+        for name in kind.triggers
+    ]
+    entries[-1] |= {name: Fault.model_fields[name].default for name in kind.settings}
+    if kind.variants:
+        entries[-1]["variant"] = next(iter(kind.variants))
+    return entries

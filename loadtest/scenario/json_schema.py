@@ -12,8 +12,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from loadtest.scenario.callee import Script
+from loadtest.scenario.catalogue import FAULTS, TRIGGERS
 from loadtest.scenario.endpoint import EndpointProfile
-from loadtest.scenario.faults import FAULTS, TRIGGERS
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.thresholds import METRICS
 

@@ -33,7 +33,7 @@ class LoadedScenario:
     scenario: Scenario
     script: LoadedScript
     profiles: Mapping[str, EndpointProfile]
-    """By arm; of the arms that have one."""
+    """By arm; of the arms that have one. With the arm's faults behind the profile's own."""
     ca_files: Mapping[str, Path]
     """By arm, absolute; of the arms that have one."""
     thresholds: tuple[Threshold, ...]
@@ -81,6 +81,10 @@ def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = Fal
     ca_files = {arm: file for arm in arms if (file := files.ca_file(arm)) is not None}
     if problems or scenario is None or script is None:
         raise ScenarioProblems(problems, scenario=str(path))
+    profiles = {
+        arm: profile.model_copy(update={"faults": (*profile.faults, *scenario.arms[arm].faults)})
+        for arm, profile in profiles.items()
+    }
     texts = tuple((dotted(override.path), override.text) for override in applied)
     keep_secret(secrets_in(source.data))
     return LoadedScenario(

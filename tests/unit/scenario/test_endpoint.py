@@ -38,6 +38,10 @@ def test_part_lengths_by_api() -> None:
         ({"faults": [{"fault": "F1", "per_turn": 0.1, "at_turn": 1}]}, "F1 needs exactly one of"),
         ({"faults": [{"fault": "F4", "per_turn": 0.1}]}, "F4 needs exactly one of per_minute, at_connected_s"),
         ({"faults": [{"fault": "F1", "per_turn": 1.5}]}, "less than or equal to 1"),
+        ({"faults": [{"fault": "F7", "per_turn": 0.85}]}, "F7 needs between_s"),
+        ({"faults": [{"fault": "F1", "at_turn": 1, "between_s": [9, 9]}]}, "with from < to"),
+        ({"faults": [{"fault": "F1", "at_turn": 1, "share": 1.1}]}, "less than or equal to 1"),
+        ({"faults": [{"fault": "F1", "at_turn": 1, "variant": "plain"}]}, "unknown variant 'plain': F1 has none"),
         ({"faults": [{"fault": "F1", "per_turn": 0.1, "http_status": 429}]}, "F1 does not take http_status"),
         (
             {"faults": [{"fault": "F23", "per_turn": 0.1, "stall_ms_min": 900, "stall_ms_max": 800}]},

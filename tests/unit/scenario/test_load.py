@@ -205,6 +205,38 @@ def test_an_unknown_key_comes_with_the_nearest_one(spoil: Spoil, old: str, new: 
     assert f"Did you mean `{old.strip(':')}`?" in {problem.remedy for problem in raised.value.problems}
 
 
+def test_an_arm_adds_faults_to_those_of_its_profile(spoil: Spoil) -> None:
+    spoil("value_ms: 500}", "value_ms: 500}\nfaults: [{fault: F4, per_minute: 1}]", of="endpoint.yaml")
+    arm = "  preview:\n    model: model-a\n"
+    loaded = load_scenario(spoil(arm, arm + "    faults: [{fault: F1, at_turn: 2, calls: [3, 0004-preview]}]\n"))
+    assert [fault.fault for fault in loaded.profiles["preview"].faults] == ["F4", "F1"]
+    assert loaded.profiles["preview"].faults[1].calls == (3, "0004-preview")
+    assert [fault.fault for fault in loaded.profiles["ga"].faults] == ["F4"]
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (
+            "endpoint: google\n    faults: [{fault: F1, at_turn: 2}]",
+            "arms.preview.faults: only a simulated endpoint has them, endpoint: {profile: FILE}; found a list of 1",
+        ),
+        (
+            "endpoint: {profile: endpoint.yaml}\n    faults: [{fault: F1, at_connect: 2}]",
+            "arms.preview.faults.0: F1 needs exactly one of per_turn, at_turn",
+        ),
+        (
+            "endpoint: {profile: endpoint.yaml}\n    faults: [{fault: F26, at_turn: 2, variant: empty}]",
+            "arms.preview.faults.0: unknown variant 'empty': F26 takes plain, rejected",
+        ),
+    ],
+)
+def test_faults_that_cannot_be_are_refused(spoil: Spoil, new: str, said: str) -> None:
+    with pytest.raises(ScenarioProblems) as refused:
+        load_scenario(spoil("endpoint: {profile: endpoint.yaml}", new))
+    assert said in str(refused.value)
+
+
 def test_no_arms(spoil: Spoil) -> None:
     before, _, rest = SCENARIO.partition("arms:\n")
     path = spoil()

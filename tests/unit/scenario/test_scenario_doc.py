@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from loadtest.scenario import arms, base, callee, endpoint, faults, impairments, models
+from loadtest.scenario.catalogue import FAULTS
 from loadtest.scenario.hosts import host_problems
 from loadtest.scenario.load import load_scenario
 from loadtest.scenario.thresholds import METRICS
@@ -89,7 +90,7 @@ def test_every_fault_is_described_with_its_triggers_settings_and_variants() -> N
     told = {names(row[0])[0]: [row[1], *map(names, row[2:])] for row in tables("Fault")[1][2:]}
     assert told == {
         number: [kind.summary, list(kind.triggers), [*kind.required, *kind.settings], list(kind.variants)]
-        for number, kind in faults.FAULTS.items()
+        for number, kind in FAULTS.items()
     }
 
 
