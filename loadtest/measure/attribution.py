@@ -34,15 +34,30 @@ def gap_cause(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_la
     if not record.probe.heard:
         return Cause("tester" if tester_late else "unknown")
     close = _close_in_hole(gap, record, ended) if gap.kind == "mid_reply" else _close_in_dead_air(gap, record, ended)
+    if _doubtful(gap, record, ended, close):
+        return Cause("unknown")
     if close is not None:
         return Cause(close.cause, close.close_id)
     if tester_late:
         return Cause("tester")
     if _agent_busy(record, gap.span):
         return Cause("agent")
+    if not record.probe.tells_turns or record.probe.told_until_s + record.probe.uncertainty_s < gap.span.end_s:
+        return Cause("unknown")
     if gap.kind == "mid_reply":
         return Cause("stall")
     return Cause(_without_close(gap, record))
+
+
+def _doubtful(gap: Gap, record: CallRecord, ended: Sequence[Close], close: Close | None) -> bool:
+    """By the times of a log, a close may as well have been within the silence as without."""
+    if record.probe.source != "agent_log":
+        return False
+    u = record.probe.uncertainty_s
+    if close is not None:
+        return not gap.censored and close.at_s + u > gap.span.end_s
+    from_s = gap.span.start_s - REPLY_AHEAD_S if gap.kind == "mid_reply" or gap.turn is None else gap.turn.line.start_s
+    return any(c.at_s - u <= gap.span.end_s and c.at_s + u >= from_s for c in ended)
 
 
 def cut_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close | None:
@@ -132,10 +147,27 @@ def _without_close(gap: Gap, record: CallRecord) -> str:
     ours = [g for g in record.probe.generations if g.created_s is not None and spoken_s < g.created_s <= gap.span.end_s]
     if not gap.censored and _replied_before(gap, record, asked_again_s):
         return "slow"
-    # Near-zero audio is as empty as none: the turn came to its end and nothing of it was heard.
     unheard_s = gap.span.end_s - REPLY_AHEAD_S
+    if not record.probe.hears_audio and _may_be_either(gap, record, asked_again_s):
+        return "unknown"
+    # Near-zero audio is as empty as none: the turn came to its end and nothing of it was heard.
     silent = any(g.empty or (g.complete_s is not None and g.complete_s < unheard_s) for g in ours)
     return "empty_turn" if silent else "stall"
+
+
+def _may_be_either(gap: Gap, record: CallRecord, asked_again_s: float) -> bool:
+    """A log leaves open to what the agent replied in the end, or what a turn of the model was that ended meanwhile."""
+    assert gap.turn is not None
+    if not gap.censored and asked_again_s <= gap.span.end_s <= asked_again_s + REPLY_AHEAD_S:
+        return True
+    said_s, unheard_s = gap.turn.line.speech_end_s, gap.span.end_s - REPLY_AHEAD_S
+    over = [(g, g.done_s) for g in record.probe.generations if g.done_s is not None]
+    # It may be the turn before; or it may have called a tool, if it is not told that it had audio.
+    return any(
+        g.created_s is None or (not g.empty and g.complete_s is None and done_s < unheard_s)
+        for g, done_s in over
+        if said_s < done_s <= gap.span.end_s
+    )
 
 
 def _replied_before(gap: Gap, record: CallRecord, asked_again_s: float) -> bool:

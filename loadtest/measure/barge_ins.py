@@ -75,7 +75,7 @@ def _in_progress(record: CallRecord, line: CalleeLine, finished_after_s: float) 
 
 def _goes_on(record: CallRecord, line: CalleeLine, pause: Span, finished_after_s: float) -> bool:
     """What follows the pause belongs to what was said before it."""
-    if not record.probe.generations:
+    if not (record.probe.generations and record.probe.hears_audio):
         return pause.end_s - pause.start_s < PAUSE_S
     again = any(
         line.speech_start_s < (generation.first_audio_s or 0.0) <= pause.end_s

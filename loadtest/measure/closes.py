@@ -19,6 +19,9 @@ _CAUSES: dict[str, Literal["ws_close", "goaway", "refused"]] = {
     "refused": "refused",
 }
 
+SAME_BREATH_S = 0.05
+"""A turn of the model that ends so shortly before its connection ended with it."""
+
 Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
 
 
@@ -40,7 +43,9 @@ class Close:
     connection_age_s: float | None
     session_age_s: float | None
     back_s: float | None
-    """When the next connection was ready; None if none ever was."""
+    """When the next connection was ready; None if none ever was, or if that is not told."""
+    back_told: bool = True
+    """False: there may have been a next connection."""
     resumed: bool | None
     """The next connection presented a resumption handle."""
     recovered: bool | None
@@ -48,7 +53,8 @@ class Close:
 
     def down(self, start_s: float, end_s: float) -> bool:
         """The session had no connection, or got another one, at some moment of this stretch."""
-        return self.at_s <= end_s and (self.back_s is None or self.back_s >= start_s)
+        back_s = self.back_s if self.back_told or self.back_s is not None else self.at_s
+        return self.at_s <= end_s and (back_s is None or back_s >= start_s)
 
 
 def closes(record: CallRecord, found: Sequence[Connection], heard: Sequence[Span]) -> tuple[Close, ...]:
@@ -61,6 +67,7 @@ def closes(record: CallRecord, found: Sequence[Connection], heard: Sequence[Span
         code, reason, side, http_status = _what_was_seen(connection)
         after = next((c for c in found[i + 1 :] if c.ready_s is not None), None)
         back_s = None if after is None else after.ready_s
+        back_told = back_s is not None or record.probe.tells_connects or _session_over(record, at_s)
         result.append(
             Close(
                 close_id=f"{record.planned.call_id}/close-{number}",
@@ -71,15 +78,21 @@ def closes(record: CallRecord, found: Sequence[Connection], heard: Sequence[Span
                 reason=reason,
                 side=side,
                 http_status=http_status,
-                phase="setup" if connection.ready_s is None else _phase(record, heard, at_s),
+                phase=_phase(record, heard, at_s) if connection.ready_s is not None or connection.untold else "setup",
                 connection_age_s=None if connection.opened_s is None else at_s - connection.opened_s,
                 session_age_s=None if session_s is None else at_s - session_s,
                 back_s=back_s,
+                back_told=back_told,
                 resumed=None if after is None else after.resumed,
-                recovered=_recovered(record, back_s),
+                recovered=_recovered(record, back_s) if back_told else None,
             )
         )
     return tuple(result)
+
+
+def _session_over(record: CallRecord, at_s: float) -> bool:
+    """The agent gave up its session after that."""
+    return any(isinstance(note.message, wire.SessionClosed) and note.t_s >= at_s for note in record.probe.notes)
 
 
 def _what_was_seen(connection: Connection) -> tuple[int | None, str, wire.Side, int | None]:
@@ -97,7 +110,9 @@ def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase:
     """What the conversation was at, seen from the callee's end; audio that the agent has not played yet is a reply."""
     if any(tool.holds(t_s) for tool in record.probe.tools):
         return "tool"
-    if any(generation.replying_at(t_s) for generation in record.probe.generations) or any(u.holds(t_s) for u in heard):
+    if any(generation.replying_at(t_s) for generation in record.probe.generations):
+        return "replying"
+    if any(u.holds(t_s) for u in heard) and not _turn_over(record, t_s):
         return "replying"
     if any(line.speech_start_s <= t_s < line.speech_end_s for line in record.lines):
         return "callee_speaking"
@@ -111,6 +126,12 @@ def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase:
             arrived = any(end_s < (g.first_audio_s or 0.0) <= t_s for g in record.probe.generations)
             return "replying" if arrived else "awaiting_reply"
     return "idle"
+
+
+def _turn_over(record: CallRecord, t_s: float) -> bool:
+    """The model's last turn had come to its end: what is still heard of it was in the agent's hands."""
+    begun = [g for g in record.probe.generations if g.created_s is not None and g.created_s <= t_s]
+    return bool(begun) and begun[-1].done_s is not None and begun[-1].done_s + SAME_BREATH_S <= t_s
 
 
 def _recovered(record: CallRecord, back_s: float | None) -> bool | None:

@@ -108,7 +108,7 @@ def _turn_of(record: CallRecord, taken: Sequence[Turn], at_s: float) -> Turn | N
 
 def _answers_early(record: CallRecord, line: CalleeLine, onset_s: float) -> bool:
     """Speech in the middle of a line is a reply given too early, not the rest of the one before."""
-    if record.probe.heard:
+    if record.probe.hears_audio:
         return any(
             generation.first_audio_s is not None and line.speech_start_s < generation.first_audio_s <= onset_s
             for generation in record.probe.generations

@@ -1,20 +1,21 @@
 """From a results folder's raw record to its tables.
 
-Reads run.json, scenario.yaml, plan.parquet, health.jsonl, calls/ and, of each call, its file in probe/; never truth/ or
-warmup/. Measuring again gives the same bytes, also after recordings were removed: what was heard in them stays in
-edges.json.
+Reads run.json, scenario.yaml, plan.parquet, health.jsonl, agent-log.jsonl, calls/ and, of each call, its file in
+probe/; never truth/ or warmup/. Measuring again gives the same bytes, also after recordings were removed: what was
+heard in them stays in edges.json.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from loadtest.errors import RecordError
 from loadtest.measure.acoustics import write_edges
 from loadtest.measure.call_record import CallRecord, read_call
 from loadtest.measure.machine import Machine
+from loadtest.measure.run_log import run_log
 from loadtest.measure.tables import CallRows, Row, call_rows
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.health import HealthSample, read_health
@@ -53,12 +54,15 @@ def measure_run(
     scenario = read_run_scenario(folder)
     samples = read_health(folder.health) if folder.health.exists() else ()
     planned = sorted(read_plan(folder.plan), key=lambda call: (call.slot, call.call_id))
+    logged = run_log(folder)
     measured: list[CallRows] = []
     machine = _machine(run, scenario, samples)
     for call in planned:
         if progress is not None:
             progress(len(measured), len(planned))
         record = _read_call(call, folder, scenario, second_opinion)
+        if not record.probe.heard and (told := logged.calls.get(call.call_id)) is not None:
+            record = replace(record, probe=told)
         if tables is None and record.acoustics is not None and folder.call(call.call_id).has_recording:
             write_edges(folder.call(call.call_id).edges, record.acoustics)
         measured.append(call_rows(run.run_id, record, scenario, machine))

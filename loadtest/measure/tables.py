@@ -77,7 +77,7 @@ def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Mach
         turns=finish(turn_rows),
         gaps=finish(gap_rows),
         connections=finish([_connection_row(c, record) for c in found]),
-        closes=finish([_close_row(c, record, c.close_id in audible) for c in ended]),
+        closes=finish([_close_row(c, record, _audible(c, audible, record)) for c in ended]),
     )
 
 
@@ -116,7 +116,7 @@ def _turn_row(
         "latency_ms": turn.latency_ms,
         "outcome": None if turn.outcome is None else turn.outcome.value,
         "lost": turn.lost,
-        "truncated": None if reply is None or not record.probe.heard else cut is not None,
+        "truncated": None if reply is None or not record.probe.hears_audio else cut is not None,
         "reprompts": turn.reprompts,
         "stop_ms": turn.stop_ms,
         "talked_over_ms": talked_over_ms(turn, record),
@@ -179,7 +179,14 @@ def _connection_row(connection: Connection, record: CallRecord) -> Row:
     }
 
 
-def _close_row(close: Close, record: CallRecord, audible: bool) -> Row:
+def _audible(close: Close, costly: set[Any], record: CallRecord) -> bool | None:
+    """Something was put down to it; None: what it may have cut off a reply is not told."""
+    if close.close_id in costly:
+        return True
+    return None if close.phase == "replying" and not record.probe.hears_audio else False
+
+
+def _close_row(close: Close, record: CallRecord, audible: bool | None) -> Row:
     return {
         "close_id": close.close_id,
         "connection_id": _connection_id(close.connection, record),

@@ -78,6 +78,11 @@ class RunFolder:
         return self.path / "probe"
 
     @property
+    def agent_log(self) -> Path:
+        """What the agents' own log told of the run's calls."""
+        return self.path / "agent-log.jsonl"
+
+    @property
     def tables(self) -> Path:
         return self.path / "tables"
 

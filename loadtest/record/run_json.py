@@ -71,6 +71,8 @@ class RunInfo:
     ended_utc: str | None = None
     origin_monotonic_s: float | None = None
     """The machine's monotonic clock at the run's start; None while the stack is being prepared."""
+    origin_unix_s: float | None = None
+    """The machine's wall clock then: by it an agent's log is put into run time."""
     cap: int
     planned_calls: int
     hashes: Mapping[str, str]

@@ -141,7 +141,8 @@ class RunSession:
                 f"The agent of arm {arm} did not connect to its simulated endpoint in the warm-up: it speaks with "
                 "something else, or with nothing. Let it use GOOGLE_GEMINI_BASE_URL, or base_url of the metadata."
             )
-        self._info = replace(self._info, origin_monotonic_s=origin)
+        unix_s = round(time.time() + origin - time.monotonic(), 3)
+        self._info = replace(self._info, origin_monotonic_s=origin, origin_unix_s=unix_s)
         self._info.write(self._folder)
         by_agent = self._followers.switchboard is not None
         with JsonLines(self._folder.health) as out:

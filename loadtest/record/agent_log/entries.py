@@ -15,6 +15,7 @@ __all__ = ["Entry", "Reading", "entries"]
 
 _MOST_TEXT: Final = 64 * 1024
 """Of the lines that follow an entry's first one, no more is kept: a traceback tells all in that."""
+_HALF_A_DAY_S: Final = 43200.0
 _LEVEL = r"(?:TRACE|DEBUG|DEV|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL)"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What stands before the line that the agent wrote: its container's name, or containerd's own time and stream.
@@ -67,6 +68,7 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
     held: Entry | None = None
     more: list[str] = []
     room = _MOST_TEXT
+    days = _Days()
     for line in read:
         reading.lines += 1
         text = _CONTAINER.sub("", _COLOURS.sub("", line.text)).lstrip("\r")
@@ -84,9 +86,25 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
         if held is not None:
             yield _with(held, more)
         reading.untimed += found.at is None
+        found = replace(found, at=days.counted(found.at))
         held, more, room = found, [], _MOST_TEXT
     if held is not None:
         yield _with(held, more)
+
+
+@dataclass(slots=True)
+class _Days:
+    """Counts midnights in a log that tells no dates, so that its times go on growing."""
+
+    over: int = 0
+    last_s: float = 0.0
+
+    def counted(self, at: Stamp | None) -> Stamp | None:
+        if at is None or at.kind != "day":
+            return at
+        self.over += at.s < self.last_s - _HALF_A_DAY_S
+        self.last_s = at.s
+        return replace(at, s=at.s + self.over * 2 * _HALF_A_DAY_S)
 
 
 def _with(entry: Entry, more: list[str]) -> Entry:

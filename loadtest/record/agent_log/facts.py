@@ -54,10 +54,14 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class TurnOver:
-    """A turn of the model ended. took_s: since its first message; None: not told. silent: it made nothing."""
+    """A turn of the model ended. took_s: since its first message. spoke: it made audio; silent: it made nothing at all.
+
+    None: not told.
+    """
 
     took_s: float | None
     silent: bool
+    spoke: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class LoopWatch:
     """From here on this worker's log tells when an event loop was blocked."""
 
 
-Said = wire.Message | Job | CalleeThere | CalleeGone | JobOver | Spoken | TurnOver | LoopWatch
+LogOnly = Job | CalleeThere | CalleeGone | JobOver | Spoken | TurnOver | LoopWatch
+Said = wire.Message | LogOnly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,8 @@ class Fact:
     ids: Ids = field(default_factory=Ids)
     repeats: bool = False
     """Nothing tells whether it is a close, that was logged just before, once more."""
+    elsewhere: bool = False
+    """It is of a call that is not the run's; known once that was asked."""
 
 
 _JOB = re.compile(r"\bAJ_\w+")
@@ -153,7 +160,8 @@ def _metric(entry: Entry) -> Said | None:
     if request == "" or (request is None and not any(tokens) and told.get("ttft", 0.0) < 0):
         took_s = told.get("acquire_time")
         return wire.Connected(0, None if not took_s else took_s * 1000, None)
-    return TurnOver(told.get("duration"), tokens[-1] == 0)
+    audio = told.get("output_audio_tokens")
+    return TurnOver(told.get("duration"), tokens[-1] == 0, None if audio is None else audio > 0)
 
 
 # In the words of livekit-agents and its Google plugin, 1.6 and 1.8; of agents that log the metrics of their model.

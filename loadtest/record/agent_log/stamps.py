@@ -23,7 +23,8 @@ _FINEST_S: Final = 1e-6
 class Stamp:
     """When a log says that something was logged: at `s` or within `resolution_s` after it.
 
-    kind: utc, `s` is UNIX time; local, the same by a clock whose zone is not told; day, seconds since a midnight.
+    kind: utc, `s` is UNIX time; local, the same by a clock whose zone is not told; day, seconds since a midnight of
+    such a clock, which one is not told.
     """
 
     kind: Kind

@@ -264,7 +264,11 @@ def log_metric(event: MetricsCollectedEvent) -> None:
             told.duration * 1000,
             told.input_tokens,
             told.output_tokens,
-            extra={"request_id": told.request_id, "acquire_time": told.acquire_time},
+            extra={
+                "request_id": told.request_id,
+                "acquire_time": told.acquire_time,
+                "output_audio_tokens": told.output_token_details.audio_tokens,
+            },
         )
 
 
