@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.closes import Close
 from loadtest.measure.gaps import Gap
+from loadtest.measure.probe_log import Generation
 from loadtest.measure.speech import Span, first_onset
 from loadtest.measure.turns import Turn, TurnOutcome
 from loadtest.record.events import AgentLeft, TurnKind
@@ -151,8 +152,14 @@ def _without_close(gap: Gap, record: CallRecord) -> str:
     if not record.probe.hears_audio and _may_be_either(gap, record, asked_again_s):
         return "unknown"
     # Near-zero audio is as empty as none: the turn came to its end and nothing of it was heard.
-    silent = any(g.empty or (g.complete_s is not None and g.complete_s < unheard_s) for g in ours)
+    silent = any(g.empty or _unheard(g, record, unheard_s) for g in ours)
     return "empty_turn" if silent else "stall"
+
+
+def _unheard(generation: Generation, record: CallRecord, until_s: float) -> bool:
+    """All of its audio had arrived by then. Without any, it is a turn that the model did not bring to its end."""
+    had_audio = generation.first_audio_s is not None or not record.probe.hears_audio
+    return had_audio and generation.complete_s is not None and generation.complete_s < until_s
 
 
 def _may_be_either(gap: Gap, record: CallRecord, asked_again_s: float) -> bool:

@@ -71,7 +71,8 @@ FAULTS: Mapping[str, tuple[Wish, ...]] = {
     "F5": (_wish(_connect("F5"), lasts_s=SILENT_S), _wish(*_reconnect("F5"))),
     "F6": (_wish({"fault": "F6", "refused_s": 6}, at_run_s=3.0),),
     "F7": (_wish({"fault": "F7", "per_turn": 0.85}, at_run_s=-8.0),),
-    "F8": (_wish(*_reconnect("F8")),),
+    # Half a second into a turn is before its audio, as with real delays.
+    "F8": (_wish(*_reconnect("F8"), delay_ms=700),),
     "F9": tuple(_wish(*_reconnect("F9", variant=form)) for form in ("not_found", "invalid")),
     "F10": (_wish(_turn("F10")),),
     "F11": tuple(

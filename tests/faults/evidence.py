@@ -10,6 +10,7 @@ from loadtest.measure.acoustics import read_edges
 from loadtest.measure.call_record import CallRecord, call_record
 from loadtest.measure.machine import Machine
 from loadtest.measure.probe_log import probe_log, with_probe_file
+from loadtest.measure.run_log import run_log
 from loadtest.measure.tables import CallRows, call_rows
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import ClockSync, ProbeMessage
@@ -43,15 +44,18 @@ def measured(folder: RunFolder, *, indulgent: bool = False) -> Mapping[Evidence,
     cores = run.host["cores"]
     assert isinstance(cores, int)
     machine = Machine.of(read_health(folder.health), cores, scenario.validity)
+    logged = run_log(folder, sorted(folder.logs.glob("agent-*.log*"))).calls
     found: dict[Evidence, dict[str, CallRows]] = {evidence: {} for evidence in EVIDENCES}
     for planned in read_plan(folder.plan):
         if not folder.call(planned.call_id).edges.exists():
             continue
         full = _record(folder, planned)
-        records: dict[Evidence, CallRecord] = {"probe": full, "acoustic": _without_probe(full)}
+        bare = _without_probe(full)
+        by_log = replace(bare, probe=logged.get(planned.call_id, bare.probe))
+        records: dict[Evidence, CallRecord] = {"probe": full, "agent_log": by_log, "acoustic": bare}
         for evidence, record in records.items():
             found[evidence][planned.call_id] = call_rows(run.run_id, record, scenario, machine)
-    return {evidence: rows for evidence, rows in found.items() if rows}
+    return found
 
 
 def _record(folder: RunFolder, planned: PlannedCall) -> CallRecord:

@@ -39,6 +39,11 @@ def test_audio_that_nobody_can_hear_is_as_empty() -> None:
     assert cause(call) == "empty_turn"
 
 
+def test_a_turn_that_is_said_to_be_complete_and_never_ends_is_a_stall() -> None:
+    call = lost_turn().connects(-1).generates("a", 3.5, complete=4.0).generates("b", 9.6, 10.1, 11, 11.5)
+    assert cause(call) == "stall"
+
+
 def test_a_reply_that_came_late_with_nothing_wrong_is_slow() -> None:
     late = Conversation().connects(-1).says(2, 3).generates("a", 3.5, 14.0, 15, 16).hears((14.3, 16)).hangs_up(18)
     assert cause(late) == "slow"

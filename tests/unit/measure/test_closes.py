@@ -72,6 +72,13 @@ def test_a_close_that_takes_the_reply_to_a_re_prompt_is_audible_too() -> None:
     assert [gap["close_id"] for gap in rows.gaps] == ["0000-ga/close-1"]
 
 
+@pytest.mark.parametrize(("done", "phase"), [(5.1, "idle"), (5.29, "replying"), (None, "replying")])
+def test_what_is_still_heard_of_a_turn_that_was_over_is_no_reply_in_progress(done: float | None, phase: str) -> None:
+    call = Conversation().connects(-1).says(2, 3).generates("a", 3.5, 3.7, 4.5, done).hears((4.0, 5.4))
+    (close,) = call.loses(5.3).connects(5.45, n=2, resumed=True).hangs_up(8).rows().closes
+    assert close["phase"] == phase
+
+
 def test_a_close_in_the_reply_cuts_it() -> None:
     call = (
         Conversation()
