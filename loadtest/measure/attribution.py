@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.measure.call_record import CallRecord
+from loadtest.measure.calls import greeting_s
 from loadtest.measure.closes import Close
 from loadtest.measure.gaps import Gap
 from loadtest.measure.probe_log import Generation
@@ -13,7 +14,7 @@ from loadtest.measure.speech import Span, first_onset
 from loadtest.measure.turns import Turn, TurnOutcome
 from loadtest.record.events import AgentLeft, TurnKind
 
-__all__ = ["Cause", "cut_by", "delayed_by", "gap_cause", "silenced_by"]
+__all__ = ["Cause", "cut_by", "delayed_by", "gap_cause", "greeting_taken_by", "silenced_by"]
 
 REPLY_AHEAD_S = 1.0
 """The first audio of a reply reaches the agent at most this long before its onset is heard."""
@@ -94,6 +95,15 @@ def delayed_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close 
     arrived = [g.first_audio_s for g in record.probe.generations if g.first_audio_s is not None]
     arrived_s = min((t for t in arrived if from_s < t <= to_s), default=to_s)
     return next((close for close in ended if close.down(from_s, arrived_s)), None)
+
+
+def greeting_taken_by(record: CallRecord, ended: Sequence[Close]) -> Close | None:
+    """The close for which an agent never greeted: nothing else was open while the callee waited for it."""
+    answered_s = record.answered_s
+    if answered_s is None or record.recorded is None or greeting_s(record) is not None:
+        return None
+    until_s = record.lines[0].speech_start_s if record.lines else record.heard_until_s
+    return next((c for c in reversed(ended) if c.at_s <= until_s and c.down(answered_s, until_s)), None)
 
 
 def silenced_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.measure.attribution import cut_by, delayed_by, gap_cause, silenced_by
+from loadtest.measure.attribution import cut_by, delayed_by, gap_cause, greeting_taken_by, silenced_by
 from loadtest.measure.barge_ins import interruptions
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.calls import call_row
@@ -61,6 +61,8 @@ def call_rows(run_id: str, record: CallRecord, scenario: Scenario, machine: Mach
         for turn, by_energy, heard in zip(taken, alone, labels(taken, record, silences), strict=True)
     ]
     audible = {row["close_id"] for row in (*gap_rows, *turn_rows)}
+    if (silent := greeting_taken_by(record, ended)) is not None:
+        audible.add(silent.close_id)
     lead = {
         "run_id": run_id,
         "call_id": planned.call_id,

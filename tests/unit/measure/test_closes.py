@@ -307,3 +307,11 @@ def test_two_sessions_of_a_call_have_each_their_connections() -> None:
     assert [(c["n"], c["end"]) for c in rows.connections] == [(1, "hangup"), (2, "close"), (3, "hangup")]
     assert [c["at_s"] for c in rows.closes] == [pytest.approx(ANSWER_S + 5.0)]
     assert rows.connections[0]["closed_s"] == pytest.approx(ANSWER_S + 15.2)
+
+
+def test_a_refusal_for_which_nobody_greets_is_audible() -> None:
+    refused = Conversation().probe(-1, wire.Refused(1, 503, None, ""))
+    left = refused.hangs_up(0.5, EndCause.AGENT_HANGUP, Outcome.AGENT_LEFT).rows()
+    assert [close["audible"] for close in left.closes] == [True]
+    greeted = Conversation().probe(-2, wire.Refused(1, 503, None, "")).connects(-1, n=2).hears((0.8, 2.5)).hangs_up(3)
+    assert [close["audible"] for close in greeted.rows().closes] == [False]
