@@ -39,6 +39,7 @@ class RunStack:
                 seed=loaded.scenario.seed,
                 exchange=exchange,
                 transcripts=self._scenario.transcripts,
+                asking=loaded.script.asking,
             )
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 from loadtest.audio.pause import with_pause
 from loadtest.audio.speech_bounds import speech_bounds
 from loadtest.audio.voice import Voice, find_voice
-from loadtest.audio.wav import Line, read_line
+from loadtest.audio.wav import Line, Samples, read_line
 from loadtest.errors import ScenarioError
 from loadtest.scenario.callee import VARIABLE, Pause, PlainLine, Script, ScriptLine
 from loadtest.scenario.find import find, missing
@@ -77,6 +77,12 @@ class LoadedScript:
     def audio(self) -> tuple[str, ...]:
         """sha256 of all that can be heard, in the order of lines, re-prompts, goodbye."""
         return tuple(take.sha256 for line in self.everything for take in line.takes.values())
+
+    @property
+    def asking(self) -> tuple[Samples, ...]:
+        """All that can be heard of the lines that ask for the agent's tool."""
+        asks = (line for line in self.lines if isinstance(line.spec, ScriptLine) and line.spec.asks_tool)
+        return tuple(take.samples for line in asks for take in line.takes.values())
 
 
 def load_script(path: Path, source: Source, problems: list[Problem]) -> LoadedScript | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from loadtest.audio.wav import Samples
 from loadtest.errors import StackError
 from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.generations.environment import provide_generation
@@ -37,7 +38,8 @@ class ServicesSpec:
     arms: those whose agent or endpoint is started here. livekit: the LiveKit server to use; None to start one.
     logs_dir, truth_dir, probe_dir: absolute folders of the run, for the services' logs, the simulator's ground truth
     and the probe's local files; made if missing. seed: of the simulator's draws. exchange: puts calls through for
-    agents that dial; None if none does. transcripts: whether agents' logs may hold what was said.
+    agents that dial; None if none does. transcripts: whether agents' logs may hold what was said. asking: recordings
+    of the lines that ask for the agent's tool.
     """
 
     arms: tuple[ArmSpec, ...]
@@ -48,6 +50,7 @@ class ServicesSpec:
     seed: int
     exchange: Exchange | None = None
     transcripts: bool = False
+    asking: tuple[Samples, ...] = ()
 
 
 class Services:
@@ -145,6 +148,7 @@ class Services:
             log_path=self._spec.logs_dir / "gemini-simulator.log",
             api_key=api_key,
             seed=self._spec.seed,
+            asking=self._spec.asking,
         )
         self._services.append(self._simulator.service)
 

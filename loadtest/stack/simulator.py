@@ -9,13 +9,15 @@ import os
 import secrets
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import soundfile
 
+from loadtest.audio.wav import RATE, Samples
 from loadtest.errors import StackError
 from loadtest.redact import keep_secret
 from loadtest.scenario.faults import Fault
@@ -88,11 +90,13 @@ async def start_simulator(
     log_path: Path,
     api_key: str,
     seed: int,
+    asking: Sequence[Samples] = (),
 ) -> SimulatorProcess:
     """Start the simulator and return when it listens.
 
     profiles: resolved endpoint profile by arm. folder: private, for its configuration, which is deleted, with the TLS
-    key, once it has been read. api_key: what clients must present. Raises StackError when it does not come up.
+    key, once it has been read. api_key: what clients must present. asking: the recordings of the lines that ask for the
+    agent's tool. Raises StackError when it does not come up.
     """
     if unwritten := missing(Fault.model_validate(f) for profile in profiles.values() for f in profile["faults"]):
         raise StackError(
@@ -112,6 +116,7 @@ async def start_simulator(
                 "api_key": api_key,
                 "seed": seed,
                 "arms": dict(profiles),
+                "asking": [str(file) for file in _written(asking, folder)],
             }
         )
     )
@@ -134,6 +139,13 @@ async def start_simulator(
     tls.key.unlink()
     trust = ssl.create_default_context(cadata=tls.ca_pem.decode())
     return SimulatorProcess(service, f"https://{LOOPBACK}:{port}", token, trust)
+
+
+def _written(recordings: Sequence[Samples], folder: Path) -> list[Path]:
+    files = [folder / f"asking-{number}.wav" for number in range(len(recordings))]
+    for file, samples in zip(files, recordings, strict=True):
+        soundfile.write(file, samples, RATE)
+    return files
 
 
 def _port(line: str) -> int | None:

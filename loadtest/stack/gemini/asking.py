@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from loadtest.stack.gemini.detector import RATE
@@ -48,27 +50,34 @@ class Asking:
         levels = (_levels(np.concatenate((around, samples, around))) for samples in recordings)
         return cls(tuple(each - each.mean(axis=0) for each in levels))
 
+    @classmethod
+    def read(cls, files: Iterable[Path]) -> Asking:
+        """files: WAV."""
+        return cls.of(soundfile.read(file, dtype="int16")[0] for file in files)
+
     def is_in(self, heard: Samples) -> bool:
         """Whether an utterance is one of the recordings. heard: 16 kHz, from before its speech to its end."""
+        return bool(self.found_in(heard))
+
+    def found_in(self, heard: Samples) -> list[int]:
+        """Which of the recordings, from 0, an utterance is."""
         if not self.patterns or heard.size < WINDOW:
-            return False
+            return []
         levels = _levels(heard)
-        return any(_likeness(pattern, levels) >= ALIKE for pattern in self.patterns)
+        return [number for number, pattern in enumerate(self.patterns) if _likeness(pattern, levels) >= ALIKE]
 
 
 def _likeness(pattern: Levels, levels: Levels) -> float:
     """The best correlation, -1 to 1, with the pattern's end near that of what was heard; silence around it."""
     near, length = round(AT_THE_END_S * RATE / HOP), len(pattern)
-    before, behind = (np.full((count, levels.shape[1]), levels.min()) for count in (length, 2 * near))
-    extended = np.concatenate((before, levels, behind))
-    ends = len(before) + len(levels)
-    best = -1.0
-    for end in range(max(length, ends - near), len(extended) + 1):
-        window = extended[end - length : end] - extended[end - length : end].mean(axis=0)
-        power = float(np.square(window).sum())
-        if power > 0.0:
-            best = max(best, float((pattern * window).sum()) / (float(np.square(pattern).sum()) * power) ** 0.5)
-    return best
+    silence = np.full((length + 2 * near, levels.shape[1]), levels.min())
+    padded = np.concatenate((silence, levels, silence[: 2 * near]))[-(length + 3 * near) :]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=0)
+    # The pattern's mean is zero, so that of the window makes no difference to the product.
+    products = np.einsum("wbf,fb->w", windows, pattern)
+    powers = np.einsum("wbf,wbf->w", windows, windows) - length * np.square(windows.mean(axis=2)).sum(axis=1)
+    norms = np.sqrt(np.maximum(powers, 1e-9) * np.square(pattern).sum())
+    return float(np.max(products / norms, initial=-1.0, where=norms > 1e-3))
 
 
 def _levels(samples: Samples) -> Levels:
