@@ -23,6 +23,7 @@ Examples:
   loadtest measure results/20261122T160102Z-peak-3f9a
   loadtest measure "$(ls -d results/*-peak-* | tail -1)"
   loadtest measure --check results/20261122T160102Z-peak-3f9a
+  loadtest measure results/20261122T160102Z-mine-3f9a --agent-log agent.log
 
 \b
 --check exits with 0 if every table holds what was recorded, with 3 if one does not.
@@ -38,8 +39,16 @@ MOST_SHOWN = 20
     default=True,
     help="Ask a second detector whether replies are speech; without it no turn is disputed, and it takes less time.",
 )
+@click.option(
+    "--agent-log",
+    "agent_log",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE|-",
+    multiple=True,
+    help="Read there what the log of agents without the probe tells of their connections, and keep it with RUN.",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --check: print what was found as JSON on standard output.")
-def measure(run: Path, check: bool, second_opinion: bool, as_json: bool) -> ExitCode:
+def measure(run: Path, check: bool, second_opinion: bool, agent_log: tuple[Path, ...], as_json: bool) -> ExitCode:
     """Rebuild the tables and the summary of RUN, a results folder, from its recording.
 
     `loadtest run` does this at its end. Do it again after a run was killed, or with a newer loadtest. The same
@@ -50,6 +59,8 @@ def measure(run: Path, check: bool, second_opinion: bool, as_json: bool) -> Exit
     from loadtest.record.lock import hold
     from loadtest.report.summary import check_summary, summarise, write_summary
 
+    if check and agent_log:
+        raise click.UsageError("--check replaces nothing, and --agent-log does: give one of them.")
     if as_json and not check:
         raise click.UsageError("--json tells what --check found: give both.")
     folder = RunFolder(run)
@@ -66,6 +77,12 @@ def measure(run: Path, check: bool, second_opinion: bool, as_json: bool) -> Exit
                 checked = check_tables(folder, show, second_opinion=second_opinion)
             return _tell(checked, as_json)
         check_summary(folder)
+        if agent_log:
+            from loadtest.cli.agent_log import named_logs
+            from loadtest.jobs.agent_log import keep_agent_log
+
+            for text in keep_agent_log(folder, named_logs(agent_log)):
+                click.echo(f"Warning: {text}", err=True)
         with _progress() as show:
             measure_run(folder, show, second_opinion=second_opinion)
         write_summary(folder, summarise(folder))

@@ -17,6 +17,7 @@ Examples:
   loadtest run scenarios/peak.yaml --set blocks=24 --set callee.reprompts=1
   loadtest run scenarios/peak.yaml --json | jq .arms
   GOOGLE_API_KEY=... loadtest run scenarios/peak.yaml --live --set limits.cost_usd=5
+  kubectl logs -f deployment/agent --since=1s | loadtest run mine.yaml --agent-log -
 
 \b
 Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second Ctrl-C stops at once.
@@ -40,17 +41,29 @@ Ctrl-C hangs up, keeps and measures what there is, and exits with 130; a second 
     show_default=True,
     help="Where the run's folder is made.",
 )
+@click.option(
+    "--agent-log",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE|-",
+    help="Read there, or from standard input, what the log of agents without the probe tells of their connections.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
-def run(scenario: Path, overrides: tuple[str, ...], live: bool, results: Path, as_json: bool) -> ExitCode:
+def run(
+    scenario: Path, overrides: tuple[str, ...], live: bool, results: Path, agent_log: Path | None, as_json: bool
+) -> ExitCode:
     """Dial the calls of SCENARIO, measure them and say what they heard.
 
     Starts livekit-server, agents and simulated endpoints on loopback unless the scenario says otherwise, and takes
     them down again however the run ends. Progress goes to standard error, the summary to standard output.
     """
+    from loadtest.cli.agent_log import named_logs
     from loadtest.jobs.run import run_and_measure
     from loadtest.report.summary import render
 
-    finished = run_and_measure(scenario, overrides=overrides, live=live, results=results, console=Console(stderr=True))
+    log = next(iter(named_logs([] if agent_log is None else [agent_log])), None)
+    finished = run_and_measure(
+        scenario, overrides=overrides, live=live, results=results, console=Console(stderr=True), agent_log=log
+    )
     if as_json:
         click.echo(finished.folder.summary_json.read_text(), nl=False)
     else:

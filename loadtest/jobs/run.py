@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from loadtest.clock import utc_now
 from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, LoadtestError, RecordError
+from loadtest.jobs.agent_pipe import PipedLog, is_pipe
 from loadtest.numbers import Numbers, hash_numbers, keep_numbers, numbers_in, own_numbers
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
@@ -54,9 +55,17 @@ class Finished:
 
 
 def run_and_measure(
-    scenario: Path, *, overrides: Sequence[str], live: bool, results: Path, console: Console
+    scenario: Path,
+    *,
+    overrides: Sequence[str],
+    live: bool,
+    results: Path,
+    console: Console,
+    agent_log: Path | None = None,
 ) -> Finished:
     """Run a scenario file, with `live` against Google's endpoints, and measure it. `console` shows progress.
+
+    agent_log: the log of the agents that are called; a pipe is read while the run lasts, a file when it is over.
 
     Raises ScenarioError before anything is started if the scenario cannot be run; other LoadtestErrors when the run
     failed, after measuring what there is.
@@ -79,12 +88,44 @@ def run_and_measure(
     if use:
         text = f"Google's endpoints: {use_text(use)}."
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    with hold(folder) as lock:
-        return _run_in(folder, info, loaded, plan, console, lock)
+    with hold(folder) as lock, _reading(agent_log) as log:
+        return _run_in(folder, info, loaded, plan, console, lock, log)
+
+
+@contextlib.contextmanager
+def _reading(agent_log: Path | None) -> Iterator[Path | PipedLog | None]:
+    if agent_log is None or not is_pipe(agent_log):
+        yield agent_log
+        return
+    with agent_log.open("rb", buffering=0) as pipe, contextlib.closing(PipedLog(pipe.fileno(), str(agent_log))) as log:
+        yield log
+
+
+def _keep_log(folder: RunFolder, log: Path | PipedLog | None, console: Console) -> None:
+    """Keep what the agents' log tells. A log that is of no use is no reason to lose what was measured without it."""
+    if log is None:
+        return
+    from loadtest.jobs.agent_log import keep_agent_log, keep_facts, warn
+
+    try:
+        if isinstance(log, PipedLog):
+            told = keep_facts(folder, log.facts(), log.reading, log.name)
+        else:
+            told = keep_agent_log(folder, [log])
+    except RecordError as e:
+        told = warn(folder, [e.message])
+    for text in told:
+        console.print(f"Warning: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run_in(
-    folder: RunFolder, info: RunInfo, loaded: LoadedScenario, plan: tuple[PlannedCall, ...], console: Console, lock: int
+    folder: RunFolder,
+    info: RunInfo,
+    loaded: LoadedScenario,
+    plan: tuple[PlannedCall, ...],
+    console: Console,
+    lock: int,
+    log: Path | PipedLog | None,
 ) -> Finished:
     for text in (f"Results: {folder.path}", *(f"Warning: {warning}" for warning in info.warnings)):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -105,6 +146,7 @@ def _run_in(
 
     console.print("Measuring.", markup=False, highlight=False)
     try:
+        _keep_log(folder, log, console)
         measure_run(folder)
         summary = summarise(folder)
         write_summary(folder, summary)

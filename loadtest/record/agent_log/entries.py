@@ -55,6 +55,7 @@ class Reading:
     """Lines that are neither an entry nor belong to one."""
     first_unreadable: str | None = None
     """`file:line` of the first of them."""
+    entries: int = 0
     untimed: int = 0
     """Entries without a time."""
 
@@ -85,6 +86,7 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
             continue
         if held is not None:
             yield _with(held, more)
+        reading.entries += 1
         reading.untimed += found.at is None
         found = replace(found, at=days.counted(found.at))
         held, more, room = found, [], _MOST_TEXT

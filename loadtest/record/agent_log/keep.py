@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from loadtest.errors import RecordError
-from loadtest.record.agent_log.facts import Fact
+from loadtest.record.agent_log.facts import Fact, Job, LoopWatch
 from loadtest.record.agent_log.of_run import RunCalls, facts_of_run
 from loadtest.record.agent_log.store import VERSION, fact_line
 from loadtest.record.layout import RunFolder
@@ -27,9 +28,8 @@ SLACK_S = 900.0
 class Kept:
     """What came of reading a log for a run."""
 
-    facts: int
-    named: int
-    """Of them, those that name a call of the run."""
+    of_use: int
+    """Facts that are, or by their time can be, of a call of the run."""
     calls: int
     """Calls of the run that are named."""
 
@@ -43,26 +43,36 @@ def of_run(folder: RunFolder, read: Iterable[Fact]) -> Iterator[Fact]:
 def keep_log(folder: RunFolder, read: Iterable[Fact]) -> Kept:
     """Write agent-log.jsonl of a run anew. Raises RecordError.
 
-    If the log cannot be read to its end, what there was before stays.
+    If the log cannot be read to its end, or nothing in it is of the run, what there was before stays.
     """
-    facts = 0
-    named: dict[str, int] = {}
+    of_use = 0
+    calls: set[str] = set()
+    names: dict[str, str] = {}
     draft = folder.agent_log.with_name(f".{folder.agent_log.name}")
     draft.unlink(missing_ok=True)
     try:
         with JsonLines(draft) as out:
             out.write(json.dumps({"version": VERSION}))
             for fact in of_run(folder, read):
-                out.write(fact_line(fact))
-                facts += 1
+                name = names.setdefault(fact.file, _short(fact.file, names))
+                out.write(fact_line(replace(fact, file=name)))
                 if fact.ids.call is not None:
-                    named[fact.ids.call] = named.get(fact.ids.call, 0) + 1
-        draft.replace(folder.agent_log)
+                    calls.add(fact.ids.call)
+                of_use += not (fact.elsewhere or isinstance(fact.said, LoopWatch | Job))
+        if of_use:
+            draft.replace(folder.agent_log)
     except OSError as e:
         raise RecordError(f"{folder.agent_log}: cannot be written: {e.strerror or e}", remedy="Make room.") from e
     finally:
         draft.unlink(missing_ok=True)
-    return Kept(facts=facts, named=sum(named.values()), calls=len(named))
+    return Kept(of_use=of_use, calls=len(calls))
+
+
+def _short(file: str, names: Mapping[str, str]) -> str:
+    """The file's name without its folder; with a number, if another one has it."""
+    name = Path(file).name
+    same = sum(one.partition("#")[0] == name for one in names.values())
+    return f"{name}#{same + 1}" if same else name
 
 
 def _calls(folder: RunFolder) -> tuple[RunCalls, frozenset[str]]:

@@ -34,9 +34,7 @@ class Line:
 def file_chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, unpacked if gzip packed them. Raises RecordError if it cannot be read."""
     try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == _GZIP
-        with gzip.open(path) if packed else path.open("rb") as file:
+        with path.open("rb") as raw, gzip.open(raw) if raw.peek(2)[:2] == _GZIP else raw as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
     except EOFError:
