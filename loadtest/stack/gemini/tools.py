@@ -11,6 +11,7 @@ from loadtest.stack.gemini.fields import INVALID_ARGUMENT, Invalid, get, listed,
 __all__ = [
     "Function",
     "OpenCall",
+    "OpenCalls",
     "ToolResponse",
     "ToolResponses",
     "arguments",
@@ -65,6 +66,37 @@ class OpenCall:
     """The caller's utterance that asked for it."""
     heard_s: float
     """Length of that utterance, s."""
+
+
+class OpenCalls:
+    """The function calls of one session whose results are awaited."""
+
+    def __init__(self) -> None:
+        self._calls: list[OpenCall] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def add(self, call: OpenCall) -> None:
+        """It was made."""
+        self._calls.append(call)
+
+    def find(self, response: ToolResponse) -> OpenCall | None:
+        """The call that a result belongs to: by its id, else the oldest. None if it is not awaited (any more)."""
+        return next((call for call in self._calls if response.id in (None, call.id)), None)
+
+    def close(self, call: OpenCall) -> bool:
+        """Its result is no longer awaited. False if it wasn't."""
+        if call not in self._calls:
+            return False
+        self._calls.remove(call)
+        return True
+
+    def cancel(self) -> tuple[str, ...]:
+        """Closes the calls that the model waits for with its turn, and gives their ids."""
+        cancelled = tuple(call.id for call in self._calls if call.function.blocking)
+        self._calls = [call for call in self._calls if not call.function.blocking]
+        return cancelled
 
 
 def declared_functions(setup: Any) -> Iterator[Function]:
