@@ -66,9 +66,12 @@ def agent_logs(
     """
     by_clock: dict[_Clock, list[Fact]] = defaultdict(list)
     watched: set[str] = set()
+    tools: set[str] = set()
     for fact in facts:
         if isinstance(fact.said, LoopWatch | wire.AgentLag) and fact.ids.call is None:
             watched.add(fact.file)
+        if isinstance(fact.said, wire.Tool):
+            tools.add(fact.file)
         if fact.at is not None:
             by_clock[fact.file, fact.at.kind].append(fact)
     placed: dict[str, list[Placed]] = defaultdict(list)
@@ -82,7 +85,7 @@ def agent_logs(
             if call_id is None:
                 unplaced += 1
             else:
-                placed[call_id].append(replace(one, watched=file in watched))
+                placed[call_id].append(replace(one, watched=file in watched, tools=file in tools))
     return LoggedRun(
         calls={call_id: log_notes(found) for call_id, found in placed.items()},
         unplaced=unplaced,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.measure.call_record import CallRecord
 from loadtest.measure.calls import greeting_s
-from loadtest.measure.closes import Close
+from loadtest.measure.closes import REPLY_AHEAD_S, Close
 from loadtest.measure.gaps import Gap
 from loadtest.measure.probe_log import Generation
 from loadtest.measure.speech import Span, first_onset
@@ -16,8 +16,6 @@ from loadtest.record.events import AgentLeft, TurnKind
 
 __all__ = ["Cause", "cut_by", "delayed_by", "gap_cause", "greeting_taken_by", "silenced_by"]
 
-REPLY_AHEAD_S = 1.0
-"""The first audio of a reply reaches the agent at most this long before its onset is heard."""
 AGENT_LAG_MS = 1000.0
 """The agent's process explains a silence in which its event loop was blocked for so long in all."""
 

@@ -11,7 +11,7 @@ from loadtest.measure.connections import Connection
 from loadtest.measure.speech import Span, first_onset
 from loadtest_probe import wire
 
-__all__ = ["Close", "Phase", "closes"]
+__all__ = ["REPLY_AHEAD_S", "Close", "Phase", "closes"]
 
 _CAUSES: dict[str, Literal["ws_close", "goaway", "refused"]] = {
     "close": "ws_close",
@@ -19,6 +19,8 @@ _CAUSES: dict[str, Literal["ws_close", "goaway", "refused"]] = {
     "refused": "refused",
 }
 
+REPLY_AHEAD_S = 1.0
+"""The first audio of a reply reaches the agent at most this long before its onset is heard."""
 SAME_BREATH_S = 0.05
 """A turn of the model that ends so shortly before its connection ended with it."""
 
@@ -39,7 +41,7 @@ class Close:
     reason: str
     side: wire.Side
     http_status: int | None
-    phase: Phase
+    phase: Phase | None
     connection_age_s: float | None
     session_age_s: float | None
     back_s: float | None
@@ -78,7 +80,9 @@ def closes(record: CallRecord, found: Sequence[Connection], heard: Sequence[Span
                 reason=reason,
                 side=side,
                 http_status=http_status,
-                phase=_phase(record, heard, at_s) if connection.ready_s is not None or connection.untold else "setup",
+                phase=_sure_phase(record, heard, at_s)
+                if connection.ready_s is not None or connection.untold
+                else "setup",
                 connection_age_s=None if connection.opened_s is None else at_s - connection.opened_s,
                 session_age_s=None if session_s is None else at_s - session_s,
                 back_s=back_s,
@@ -106,7 +110,17 @@ def _what_was_seen(connection: Connection) -> tuple[int | None, str, wire.Side, 
             return None, "goAway" if connection.end == "goaway" else "replaced by the agent", "client", None
 
 
-def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase:
+def _sure_phase(record: CallRecord, heard: Sequence[Span], at_s: float) -> Phase | None:
+    """The phase; None if by what a log tells of time and audio it may have been another one."""
+    phase = _phase(record, heard, at_s)
+    if record.probe.source == "agent_log":
+        u = record.probe.uncertainty_s
+        if any(_phase(record, heard, t_s) != phase for t_s in (at_s - u, at_s + u)):
+            return None
+    return phase
+
+
+def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase | None:
     """What the conversation was at, seen from the callee's end; audio that the agent has not played yet is a reply."""
     if any(tool.holds(t_s) for tool in record.probe.tools):
         return "tool"
@@ -124,6 +138,8 @@ def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase:
         if not over_it and (onset_s is None or onset_s > t_s):
             # A short reply can have arrived at the agent completely before any of it is heard here.
             arrived = any(end_s < (g.first_audio_s or 0.0) <= t_s for g in record.probe.generations)
+            if record.probe.source == "agent_log" and onset_s is not None and onset_s - t_s <= REPLY_AHEAD_S:
+                return None  # what is heard so soon may have arrived, and a log does not tell
             return "replying" if arrived else "awaiting_reply"
     return "idle"
 
@@ -131,6 +147,9 @@ def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase:
 def _turn_over(record: CallRecord, t_s: float) -> bool:
     """The model's last turn had come to its end: what is still heard of it was in the agent's hands."""
     begun = [g for g in record.probe.generations if g.created_s is not None and g.created_s <= t_s]
+    asked_s = max((ln.speech_start_s for ln in record.lines if ln.speech_start_s <= t_s), default=float("-inf"))
+    if begun and not record.probe.hears_audio and (begun[-1].created_s or 0.0) < asked_s:
+        return False  # a log tells of a turn at its end: this one's is still to come
     return bool(begun) and begun[-1].done_s is not None and begun[-1].done_s + SAME_BREATH_S <= t_s
 
 

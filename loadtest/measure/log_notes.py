@@ -26,6 +26,8 @@ class Placed:
     end_s: float
     watched: bool = False
     """Its log tells when an event loop was blocked."""
+    tools: bool = False
+    """Its log tells when a tool is called."""
 
     @property
     def at_s(self) -> float:
@@ -92,13 +94,17 @@ def _numbered(messages: Iterable[Placed]) -> Iterator[Note]:
                 yield Note(one.at_s, said)
 
 
-def _turns(ordered: Iterable[Placed]) -> Iterator[Generation]:
+def _turns(ordered: Sequence[Placed]) -> Iterator[Generation]:
+    called = [one.at_s for one in ordered if isinstance(one.fact.said, wire.Tool)]
     for number, one in enumerate(ordered):
         if isinstance(said := one.fact.said, TurnOver):
+            # A turn that called a tool has no audio either, and is not empty for that.
+            begun_s = one.at_s - (said.took_s or 0.0)
+            tool = not one.tools or any(begun_s - AGAIN_S <= at_s <= one.at_s + AGAIN_S for at_s in called)
             yield Generation(
                 id=str(number),
                 created_s=None if said.took_s is None else one.at_s - said.took_s,
                 complete_s=one.at_s if said.spoke else None,
                 done_s=one.at_s,
-                empty=said.silent,
+                empty=said.silent and not tool,
             )

@@ -149,6 +149,11 @@ def _blocked(entry: Entry) -> Said | None:
     return wire.AgentLag(float(found[1])) if found else None
 
 
+def _tool(entry: Entry) -> Said | None:
+    name = entry.fields.get("function")
+    return wire.Tool(name, "called") if isinstance(name, str) else None
+
+
 def _metric(entry: Entry) -> Said | None:
     """A metric of the realtime model: without tokens and without a turn it is a connect, else the end of a turn."""
     told = {name: float(value) * (0.001 if unit == "ms" else 1) for name, value, unit in _PAIR.findall(entry.message)}
@@ -169,6 +174,7 @@ _TELLS: tuple[tuple[str, Callable[[Entry], Said | None]], ...] = (
     ("Gemini server indicates disconnection soon", _going_away),
     ("AgentSession is closing due to unrecoverable error", _unrecoverable),
     ("event loop blocked for", _blocked),
+    ("executing tool", _tool),
     ("starting worker", _worker),
     ("watching the event loop", lambda _: LoopWatch()),
     ("received job request", lambda _: Job()),

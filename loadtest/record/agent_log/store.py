@@ -41,6 +41,7 @@ _KINDS: Final[dict[str, type[Said]]] = {
     "refused": wire.Refused,
     "session_closed": wire.SessionClosed,
     "agent_lag": wire.AgentLag,
+    "tool": wire.Tool,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 

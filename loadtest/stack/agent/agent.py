@@ -157,6 +157,7 @@ class ReferenceAgent(Agent):
         Args:
             number: The number of the parcel or of the order.
         """
+        logger.info("executing tool", extra={"function": "look_up_parcel"})
         return "The parcel is out for delivery and arrives today between two and four."
 
 
