@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from loadtest.analyse.inputs import NO_BLOCK
+from loadtest.record.quota import says_quota
 
 __all__ = ["CloseCounts", "Exposure", "count_closes", "exposure", "incidents", "server_1011"]
 
@@ -29,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseCounts:
-    """Closes of one arm; every row of `closes` is in exactly one of the counts but `incidents_1011`."""
+    """Closes of one arm; every row of `closes` is in exactly one of the counts but `incidents_1011` and `quota`."""
 
     incidents_1011: int
     """Server-made 1011s after setup, those of a call within 10 s of one another merged."""
@@ -51,6 +52,8 @@ class CloseCounts:
     """Before setupComplete, refusals included, by HTTP status or code."""
     goaway: int
     """Connections that the server announced the end of, unless they then ended in one of its 1011s."""
+    quota: int
+    """Of all these, closes and refusals whose reason is a quota that was reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,11 @@ def count_closes(closes: pl.DataFrame, connections: pl.DataFrame) -> CloseCounts
         unknown_side=later.filter(~known.fill_null(value=False)).height,
         setup=_tally(rest.filter(in_setup & ~went_away).select(_SETUP_FAILURE)["why"]),
         goaway=rest.filter(went_away).height,
+        quota=sum(
+            says_quota(status, reason or "")
+            for status, reason, side in closes.select("http_status", "reason", "side").iter_rows()
+            if side != "client"
+        ),
     )
 
 

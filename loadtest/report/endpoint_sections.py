@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadtest.analyse.arm import ArmFigures
+from loadtest.analyse.bursts import Burst
 from loadtest.analyse.estimate import MIN_BLOCKS
 from loadtest.analyse.quantiles import Quantile
 from loadtest.report import words
@@ -116,6 +117,7 @@ def closes_section(summary: Summary) -> Section:
         "1011s that the server sent after setup; those of a call within 10 s of each other: one incident.",
         "Intervals of a rate are exact Poisson: they *assume independent closes*, too narrow for bursts.",
     ]
+    notes += [_burst(burst) for burst in summary.bursts]
     for name, ratio in summary.ratios_1011.items():
         if ratio.interval is None:
             notes.append(f"{name} against {ratio.control}: no ratio, {ratio.no_interval}.")
@@ -133,6 +135,15 @@ def closes_section(summary: Summary) -> Section:
         if a.figures.unknown_exposure_calls
     ]
     return Section("1011 closes", tuple(rows), tuple(notes))
+
+
+def _burst(burst: Burst) -> str:
+    minutes, seconds = divmod(burst.start_s, 60)
+    refused = f", and {plural(burst.refused, 'connect')} refused then or soon after" if burst.refused else ""
+    return (
+        f"Burst at {minutes:.0f}:{seconds:02.0f} of the run: {plural(burst.calls, 'call')} lost their connection "
+        f"within {burst.end_s - burst.start_s:.1f} s ({', '.join(burst.arms)}){refused}. Chance makes no such."
+    )
 
 
 def _incidents(arm: ArmFigures) -> str:
@@ -158,6 +169,7 @@ def _apart(arm: ArmFigures) -> str:
         ("client-made", closes.client),
         ("side unknown", closes.unknown_side),
         ("goAway", closes.goaway),
+        ("of all, quota reached", closes.quota),
     )
     return ", ".join(parts + [f"{what}: {n}" for what, n in named if n]) or words.NONE
 

@@ -10,6 +10,7 @@ import polars as pl
 from rich.console import Console
 
 from loadtest.analyse.arm import arm_figures, rate_ratios
+from loadtest.analyse.bursts import bursts
 from loadtest.analyse.inputs import RunData, read_run
 from loadtest.analyse.limits import limits_touched
 from loadtest.analyse.thresholds import check_thresholds
@@ -85,6 +86,7 @@ def summarise(folder: RunFolder) -> Summary:
         control=control,
         arms=arms,
         ratios_1011=rate_ratios(data, control),
+        bursts=bursts(data.closes, data.calls["ended_s"].max() or 0.0),  # type: ignore[arg-type]
         tester=tester,
         limits=limits,
         valid=not because,

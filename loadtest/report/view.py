@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from loadtest.analyse.arm import ArmFigures
+from loadtest.analyse.bursts import Burst
 from loadtest.analyse.limits import LimitUse
 from loadtest.analyse.rates import RateRatio
 from loadtest.analyse.thresholds import ThresholdResult
@@ -87,6 +88,8 @@ class Summary:
     arms: Mapping[str, ArmSummary]
     ratios_1011: Mapping[str, RateRatio]
     """By candidate: its 1011 rate over the control's."""
+    bursts: tuple[Burst, ...]
+    """Connections of many calls that were lost at once."""
     tester: TesterHealth
     limits: tuple[LimitUse, ...]
     """Of validity, touched or not."""

@@ -6,20 +6,16 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from loadtest.record.quota import says_quota
 from loadtest_probe import wire
 
 __all__ = ["Denial", "denial", "quota_remedy"]
 
-# A close reason is cut at 123 bytes, often in the middle of the sentence.
-_QUOTA: Final = re.compile(
-    r"resource[_ ]?(has been )?exhausted|quota|too many requests|rate[_ ]limit|maximum concurrent", re.IGNORECASE
-)
 _CREDENTIALS: Final = re.compile(
     r"api[_ ]key[_ ](not[_ ](valid|found)|invalid|expired)|permission[_ ]denied|unauthenticated|unregistered callers"
     r"|authentication credential|reported as leaked",
     re.IGNORECASE,
 )
-_TOO_MANY: Final = 429
 _NOT_ALLOWED: Final = frozenset({401, 403})
 
 
@@ -39,7 +35,7 @@ def denial(message: wire.Message) -> Denial | None:
             status = None
         case _:
             return None
-    if status == _TOO_MANY or _QUOTA.search(reason):
+    if says_quota(status, reason):
         return Denial.QUOTA
     if status in _NOT_ALLOWED or _CREDENTIALS.search(reason):
         return Denial.CREDENTIALS
