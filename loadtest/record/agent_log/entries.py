@@ -76,7 +76,7 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
         if not text.strip():
             continue
         found = _entry(line, text)
-        if found is None and (held is None or text.lstrip().startswith("{") or not line.whole):
+        if found is None and (held is None or text.lstrip().startswith("{")):
             reading.cannot_read(line)
             continue
         if found is None:
@@ -120,7 +120,7 @@ def _with(entry: Entry, more: list[str]) -> Entry:
 
 def _entry(line: Line, text: str) -> Entry | None:
     if text.lstrip().startswith("{"):
-        return _of_json(line, text) if line.whole else None
+        return _of_json(line, text)
     return _of_text(line, text)
 
 

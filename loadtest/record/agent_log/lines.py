@@ -23,12 +23,11 @@ _ROTATED = re.compile(r"[.-](?:\d[\d_.-]*)?(?:\.?gz)?$")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its end. number: from 1. whole: False if it was cut, or the file ends within it."""
+    """One line without its end. number: from 1."""
 
     file: str
     number: int
     text: str
-    whole: bool = True
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
@@ -38,7 +37,7 @@ def file_chunks(path: Path) -> Iterator[bytes]:
             while chunk := file.read(_CHUNK):
                 yield chunk
     except EOFError:
-        return  # a packed file that is cut short, as while it is being written: its last line is no whole one
+        return  # a packed file that is cut short, as while it is being written
     except (OSError, zlib.error) as e:
         why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         raise RecordError(
@@ -49,26 +48,24 @@ def file_chunks(path: Path) -> Iterator[bytes]:
 
 def lines(chunks: Iterable[bytes], file: str) -> Iterator[Line]:
     """Cut bytes into lines. Raises RecordError at the first that is no text."""
-    number, rest, cut = 0, b"", False
+    number, rest = 0, b""
     for chunk in chunks:
         *complete, rest = (rest + chunk).split(b"\n")
         for line in complete:
             number += 1
-            yield _line(file, number, line[:MOST_BYTES], whole=not cut and len(line) <= MOST_BYTES)
-            cut = False
-        if len(rest) > MOST_BYTES:
-            rest, cut = rest[:MOST_BYTES], True
+            yield _line(file, number, line[:MOST_BYTES])
+        rest = rest[:MOST_BYTES]
     if rest:
-        yield _line(file, number + 1, rest, whole=False)
+        yield _line(file, number + 1, rest)
 
 
-def _line(file: str, number: int, data: bytes, *, whole: bool) -> Line:
+def _line(file: str, number: int, data: bytes) -> Line:
     if b"\0" in data:
         raise RecordError(
             f"{file}:{number}: no text: a log has no zero bytes",
             remedy="Name the agent's log as UTF-8 text, plain or gzip; convert one that is UTF-16.",
         )
-    return Line(file, number, data.rstrip(b"\r").decode(errors="replace"), whole)
+    return Line(file, number, data.rstrip(b"\r").decode(errors="replace"))
 
 
 def rotated(path: Path, since: float) -> tuple[Path, ...]:
