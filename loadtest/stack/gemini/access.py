@@ -11,7 +11,7 @@ from loadtest.scenario.endpoint import Api
 from loadtest.stack.gemini import messages
 from loadtest.stack.gemini.plan import Close
 
-__all__ = ["Route", "check_key", "check_setup", "route"]
+__all__ = ["Route", "check_key", "check_setup", "model_not_found", "route"]
 
 _GEMINI = re.compile(
     r"ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\.BidiGenerateContent(Constrained)?"
@@ -56,10 +56,14 @@ def check_setup(message: messages.ClientMessage, asked: Route, model: str) -> me
     if not isinstance(message, messages.Setup):
         return Close(1007, messages.INVALID_ARGUMENT)
     if message.model.rsplit("/", 1)[-1] != model:
-        reason = f"{message.model} is not found for API version {asked.version}, or is not supported for "
-        reason += "bidiGenerateContent"
-        return Close(1008, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        return model_not_found(message.model, asked)
     # The models served here speak and do nothing else.
     if tuple(modality.upper() for modality in message.modalities) not in ((), ("AUDIO",)):
         return Close(1007, messages.INVALID_ARGUMENT)
     return message
+
+
+def model_not_found(model: str, asked: Route) -> Close:
+    """The answer to a model that is not there, cut as close reasons are."""
+    reason = f"{model} is not found for API version {asked.version}, or is not supported for bidiGenerateContent"
+    return Close(1008, reason.encode()[:REASON_BYTES].decode(errors="ignore"))

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,16 +72,18 @@ class Connection:
         await ws.prepare(request)
         return cls(request, record, ws)
 
-    async def first_message(self, resumable: Container[str], about: dict[str, Any]) -> messages.ClientMessage | None:
+    async def first_message(
+        self, resumable: Callable[[str | None], bool], about: dict[str, Any]
+    ) -> messages.ClientMessage | None:
         """The client's first message; None when it closes instead.
 
-        Writes the connection_opened line: `about`, and whether the message brings a handle that is in `resumable`.
+        Writes the connection_opened line: `about`, and whether the message brings a handle that is `resumable`.
         """
         opened_s = time.monotonic()
         received = await self._next(None)
         assert received is not None
         message = messages.parse(received.data) if received.type in DATA else None
-        resumed = isinstance(message, messages.Setup) and message.handle in resumable
+        resumed = isinstance(message, messages.Setup) and resumable(message.handle)
         self.record(opened_s, "connection_opened", {**about, "resumed": resumed})
         if message is None:
             await self._left_in_setup(received)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from loadtest.scenario.faults import Fault
 from loadtest.stack.gemini.draws import Draws
-from loadtest.stack.gemini.faults import CLOCKS, CONNECTS, TOOLS, TURNS, Refusal, Situation, Strike
-from loadtest.stack.gemini.plan import Close, Step
+from loadtest.stack.gemini.faults import CLOCKS, CONNECTS, TOOLS, TURNS, Answer, Situation, Strike
+from loadtest.stack.gemini.faults.tools import ToolStrike
+from loadtest.stack.gemini.faults.turns import ASPECTS
+from loadtest.stack.gemini.plan import Step
 from loadtest.stack.gemini.state import CallState
 
 __all__ = ["Hazards"]
@@ -28,10 +30,11 @@ class Hazards:
     call: CallState
     connection: int
 
-    def refusal(self, run_s: float) -> tuple[Fault, Refusal] | None:
-        """The fault that meets a connect at this time, if any."""
-        for name, fault in self._concerned():
-            if fault.fault not in CONNECTS or not _within(fault, run_s):
+    def answers(self, run_s: float) -> Iterator[tuple[Fault, Answer]]:
+        """The faults that meet a connect at this time, as listed. What refuses for a while refuses every call."""
+        for name, fault in self._listed():
+            shared = fault.at_run_s is not None or self._shares(name, fault)
+            if fault.fault not in CONNECTS or not shared or not _within(fault, run_s):
                 continue
             chance = self.draws.stream("connect", name, self.connection).random()
             met = fault.at_connect == self.connection or (fault.per_connect is not None and chance < fault.per_connect)
@@ -39,8 +42,7 @@ class Hazards:
                 met = 0 <= run_s - fault.at_run_s < fault.refused_s
             if met:
                 rng = self.draws.stream("refuse", name, self.connection)
-                return fault, CONNECTS[fault.fault](self._situation(fault, rng, 0.0, run_s))
-        return None
+                yield fault, CONNECTS[fault.fault](self._situation(fault, rng, 0.0, run_s))
 
     def strikes(self, run_s: float) -> list[tuple[float, Fault, Strike]]:
         """What will strike the connection that opens at this time, with its age in seconds then."""
@@ -64,19 +66,28 @@ class Hazards:
         heard_s: float = 0.0,
         since_reply_s: float | None = None,
     ) -> tuple[Step, ...]:
-        """The plan of the reply to the caller's utterance `turn` (0: the greeting), with its fault if it has one.
+        """The plan of the reply to the caller's utterance `turn` (0: the greeting), with its faults if it has any.
 
         age_s, run_s: as the turn begins. heard_s, since_reply_s: see `Situation`.
         """
-        for name, fault in self._concerned():
-            if fault.fault not in TURNS or not _within(fault, run_s) or not self._turn_struck(name, fault, turn, age_s):
-                continue
-            rng = self.draws.stream("change", name, turn)
-            at = self._situation(fault, rng, age_s, run_s, turn, heard_s=heard_s, since_reply_s=since_reply_s)
-            return TURNS[fault.fault](plan, at)
+        struck = [
+            (name, fault)
+            for name, fault in self._concerned()
+            if fault.fault in TURNS and _within(fault, run_s) and self._turn_struck(name, fault, turn, age_s)
+        ]
+        for aspect in ASPECTS:
+            for name, fault in struck:
+                if TURNS[fault.fault].aspect != aspect:
+                    continue
+                rng = self.draws.stream("change", name, turn)
+                at = self._situation(fault, rng, age_s, run_s, turn, heard_s=heard_s, since_reply_s=since_reply_s)
+                changed = TURNS[fault.fault].made(plan, at)
+                if changed is not plan:
+                    plan = changed
+                    break
         return plan
 
-    def tool_call(self, number: int, *, age_s: float, run_s: float) -> tuple[Fault, Close] | None:
+    def tool_call(self, number: int, *, age_s: float, run_s: float) -> tuple[Fault, ToolStrike] | None:
         """The fault that strikes tool call `number` of the call, from 1, if any."""
         for name, fault in self._concerned():
             if fault.fault not in TOOLS or not _within(fault, run_s):
@@ -139,12 +150,19 @@ class Hazards:
         )
 
     def _concerned(self) -> Iterator[tuple[str, Fault]]:
-        """The faults that may strike this call, each with a name for its streams: entries of one kind differ in it."""
+        """The faults that may strike this call."""
+        return ((name, fault) for name, fault in self._listed() if self._shares(name, fault))
+
+    def _shares(self, name: str, fault: Fault) -> bool:
+        return self.draws.stream("share", name).random() < fault.share
+
+    def _listed(self) -> Iterator[tuple[str, Fault]]:
+        """The faults that name this call, each with a name for its streams: entries of one kind differ in it."""
         seen: dict[str, int] = {}
         for fault in self.faults:
             nth = seen[fault.fault] = seen.get(fault.fault, 0) + 1
             name = fault.fault if nth == 1 else f"{fault.fault}-{nth}"
-            if _named(fault, self.call.call_id) and self.draws.stream("share", name).random() < fault.share:
+            if _named(fault, self.call.call_id):
                 yield name, fault
 
 

@@ -120,7 +120,8 @@ def _setup(body: Mapping[str, Any]) -> ClientMessage:
     model = get(body, "model")
     if not isinstance(model, str):
         return Invalid(INVALID_ARGUMENT)
-    modalities = get(get(body, "generation_config"), "response_modalities") or ()
+    generation = get(body, "generation_config")
+    modalities = get(generation, "response_modalities") or ()
     resumption = get(body, "session_resumption")
     detection = get(get(body, "realtime_input_config"), "automatic_activity_detection")
     return Setup(
@@ -131,6 +132,7 @@ def _setup(body: Mapping[str, Any]) -> ClientMessage:
         transcribe_input=get(body, "input_audio_transcription") is not None,
         transcribe_output=get(body, "output_audio_transcription") is not None,
         manual_activity=bool(get(detection, "disabled")),
+        thoughts=bool(get(get(generation, "thinking_config"), "include_thoughts")),
         functions=tuple(declared_functions(body)),
     )
 

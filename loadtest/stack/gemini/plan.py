@@ -7,11 +7,30 @@ from dataclasses import dataclass
 from loadtest.stack.gemini import messages
 from loadtest.stack.gemini.recordings import Recording
 
-__all__ = ["AudioPart", "Close", "Forget", "GenerationComplete", "Mark", "Say", "Step", "TurnComplete", "reply_plan"]
+__all__ = [
+    "AudioPart",
+    "CallTool",
+    "Close",
+    "Deaf",
+    "Drop",
+    "Forget",
+    "GenerationComplete",
+    "Mark",
+    "Mute",
+    "Say",
+    "Step",
+    "TurnComplete",
+    "reply_plan",
+    "tool_plan",
+    "transcribed_only",
+]
 
 # Output transcription leads its audio by about this much audio.
 LEAD_MS = 300.0
 WORDS_PER_FRAGMENT = 3
+# Transcription of the caller takes the first half of the delay; a thought comes behind it.
+THOUGHT_AT = 0.75
+THOUGHT = "**Considering the answer**\n\nThe caller has finished. I answer in one or two short sentences.\n\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +38,8 @@ class Say:
     """A message without effect on the turn's state."""
 
     payload: bytes
+    of_caller: bool = False
+    """It transcribes the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +62,13 @@ class TurnComplete:
     """The end of the turn. reason: turnCompleteReason, if any."""
 
     reason: str | None = None
+    interrupted: bool = False
+    """`interrupted` follows, though nobody has interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """The model calls a function in place of a reply, and waits for what it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +78,32 @@ class Mark:
     fault: str
     hole_ms: float | None = None
     """F23: length of the hole in what is heard."""
+    late_ms: float | None = None
+    """F28, F30, F31: how much later than undisturbed what follows comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
     """The call's context is gone: what resumes it begins as if nothing had been said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """No reply has audio any more on this connection: utterances are transcribed, and that is all."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """For so long nothing that the client says or asks for is answered, or interrupts anything."""
+
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The turn is over without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +114,7 @@ class Close:
     reason: str = ""
 
 
-What = Say | AudioPart | GenerationComplete | TurnComplete | Mark | Forget | Close
+What = Say | AudioPart | GenerationComplete | TurnComplete | CallTool | Mark | Forget | Mute | Deaf | Drop | Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +131,17 @@ def reply_plan(
     send_speed: float,
     *,
     heard: tuple[str, ...] = (),
+    thinks: bool = False,
     transcribe_output: bool = True,
 ) -> tuple[Step, ...]:
     """The plan of an undisturbed reply, in order of time.
 
     delay_s: from the turn's beginning to the first audio part. send_speed: times real time.
-    heard: fragments of the input transcription.
+    heard: fragments of the input transcription. thinks: it tells a thought, as it does to clients that ask for them.
     """
-    steps = [
-        Step(delay_s * (index + 1) / (2 * len(heard)), Say(messages.input_transcription(text)))
-        for index, text in enumerate(heard)
-    ]
+    steps = _transcribed(heard, delay_s)
+    if thinks:
+        steps.append(Step(delay_s * THOUGHT_AT, Say(messages.thought(THOUGHT))))
     waiting = _fragments(recording) if transcribe_output else []
     played_ms = 0.0
     for part in recording.parts:
@@ -107,6 +156,29 @@ def reply_plan(
     # Delayed by the playback that the server believes is left.
     steps.append(Step(delay_s + played_ms / 1000, TurnComplete()))
     return tuple(steps)
+
+
+def tool_plan(delay_s: float, *, blocking: bool, heard: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """The plan of a turn in which the model calls a function after `delay_s`.
+
+    A turn with a blocking call goes on with the result; else it is over, and the reply to the result is another turn.
+    """
+    ended = () if blocking else (Step(delay_s, TurnComplete()),)
+    return (*_transcribed(heard, delay_s), Step(delay_s, CallTool()), *ended)
+
+
+def transcribed_only(steps: tuple[Step, ...], fault: str) -> tuple[Step, ...]:
+    """The plan of a turn in which the caller is transcribed, and nothing else comes for the given fault."""
+    heard = tuple(step for step in steps if isinstance(step.what, Say) and step.what.of_caller)
+    ends_s = heard[-1].at_s if heard else 0.0
+    return (*heard, Step(ends_s, Mark(fault)), Step(ends_s, Drop()))
+
+
+def _transcribed(heard: tuple[str, ...], delay_s: float) -> list[Step]:
+    return [
+        Step(delay_s * (index + 1) / (2 * len(heard)), Say(messages.input_transcription(text), of_caller=True))
+        for index, text in enumerate(heard)
+    ]
 
 
 def _fragments(recording: Recording) -> list[tuple[float, str]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import secrets
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,23 @@ from aiohttp import web
 
 from loadtest.scenario.endpoint import Api, EndpointProfile
 from loadtest.stack.gemini import access, recordings
-from loadtest.stack.gemini.connection import Connection, Record
-from loadtest.stack.gemini.draws import Draws
-from loadtest.stack.gemini.hazards import Hazards
-from loadtest.stack.gemini.plan import Close
+from loadtest.stack.gemini.arm import Arm
+from loadtest.stack.gemini.asking import Asking
+from loadtest.stack.gemini.reception import Reception
 from loadtest.stack.gemini.recordings import Recordings
-from loadtest.stack.gemini.session import Session
-from loadtest.stack.gemini.state import CallState, Snapshot
 from loadtest.stack.gemini.truth import TruthFolder
 
 __all__ = ["Config", "Simulator"]
 
 LAG_TICK_S = 0.05
-SESSION_NOT_FOUND = Close(1008, "BidiGenerateContent session not found")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """What the process is started with.
 
-    truth_dir: folder for the ground truth. cert, key: PEM files. arms: the endpoint profile of each arm.
+    truth_dir: folder for the ground truth. cert, key: PEM files. arms: the endpoint profile of each arm. asking: WAV
+    files, 16 kHz mono, of the lines that ask for the agent's tool.
     """
 
     truth_dir: Path
@@ -46,6 +42,7 @@ class Config:
     api_key: str
     seed: int
     arms: Mapping[str, EndpointProfile]
+    asking: tuple[Path, ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> Config:
@@ -59,22 +56,8 @@ class Config:
             api_key=str(raw["api_key"]),
             seed=int(raw["seed"]),
             arms={name: EndpointProfile.model_validate(profile) for name, profile in raw["arms"].items()},
+            asking=tuple(Path(path) for path in raw["asking"]),
         )
-
-
-@dataclass(slots=True)
-class _Arm:
-    name: str
-    profile: EndpointProfile
-    recordings: dict[Api, Recordings]
-    calls: dict[str, CallState] = field(default_factory=dict)
-    handles: dict[str, Snapshot] = field(default_factory=dict)
-    connections: int = 0
-
-    def issue(self, snapshot: Snapshot) -> str:
-        handle = secrets.token_urlsafe(24)
-        self.handles[handle] = snapshot
-        return handle
 
 
 class Simulator:
@@ -84,7 +67,8 @@ class Simulator:
         self._config = config
         self._truth = TruthFolder(config.truth_dir)
         loaded: dict[tuple[float | None, ...], Recordings] = {}
-        self._arms: dict[str, _Arm] = {}
+        self._arms: dict[str, Arm] = {}
+        asking = Asking.read(config.asking)
 
         def said(profile: EndpointProfile, part_ms: float) -> Recordings:
             shape = (profile.longest_pause_ms, profile.longest_reply_ms)
@@ -97,7 +81,7 @@ class Simulator:
                 "gemini": said(profile, profile.part_ms_gemini),
                 "vertex": said(profile, profile.part_ms_vertex),
             }
-            self._arms[name] = _Arm(name, profile, by_api)
+            self._arms[name] = Arm(name, profile, by_api, asking)
         self._started = False
         self._origin = 0.0
         self._open: set[asyncio.Task[Any]] = set()
@@ -134,6 +118,8 @@ class Simulator:
                 task.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+        for arm in self._arms.values():
+            arm.account(time.monotonic(), self._truth.current)
         self._truth.close()
 
     async def _watch_lag(self) -> None:
@@ -172,78 +158,20 @@ class Simulator:
         asked = access.route(request.match_info["path"])
         if arm is None or asked is None:
             raise web.HTTPNotFound
-        arm.connections += 1
-        connection_id = f"{arm.name}-{arm.connections}"
-        call_id = request.headers.get("x-loadtest-call")
-        call = CallState(None, connection_id)
-        if call_id is not None:
-            call = arm.calls.setdefault(call_id, CallState(call_id, call_id))
-        call.connections += 1
-        draws = Draws(self._config.seed, arm.name, call.key)
-        faults = arm.profile.faults if self._started else ()
-        hazards = Hazards(faults, draws, call, call.connections)
-        record = self._recorder(connection_id, call_id, arm)
-
-        refused = access.check_key(request.headers, request.query, asked.api, self._config.api_key)
-        fault = hazards.refusal(time.monotonic() - self._origin) if refused is None else None
-        if fault is not None and fault[1].http_status is not None:
-            refused = fault[1].http_status
-            record(time.monotonic(), "fault", {"fault": fault[0].fault, "phase": "setup", "turn": call.turns})
-        if isinstance(refused, int):
-            record(time.monotonic(), "refused", {"http_status": refused, "code": None, "reason": ""})
-            return web.Response(status=refused)
-
-        connection = await Connection.upgrade(request, record)
+        reception = Reception(
+            request,
+            arm,
+            asked,
+            arm.profile.faults if self._started else (),
+            self._config.seed,
+            self._config.api_key,
+            self._origin,
+            self._truth.current,
+        )
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
         try:
-            message = await connection.first_message(arm.handles, {"path": request.path, "api": asked.api})
-            if message is None:
-                return connection.ws
-            setup = refused or access.check_setup(message, asked, arm.profile.model)
-            if fault is not None and fault[1].close is not None:
-                record(time.monotonic(), "fault", {"fault": fault[0].fault, "phase": "setup", "turn": call.turns})
-                setup = fault[1].close
-            snapshot = None
-            if not isinstance(setup, Close) and setup.handle is not None:
-                snapshot = arm.handles.get(setup.handle)
-                if snapshot is None:
-                    setup = SESSION_NOT_FOUND
-            if isinstance(setup, Close):
-                await connection.refuse(setup)
-                return connection.ws
-            if snapshot is not None and call_id is None:
-                # The handle names the call that the client did not.
-                call = snapshot.call
-                call.connections += 1
-                draws = Draws(self._config.seed, arm.name, call.key)
-                hazards = Hazards(faults, draws, call, call.connections)
-            model_turns = snapshot.model_turns if snapshot is not None else 0
-            await connection.serve(
-                Session(
-                    arm.profile,
-                    asked.api,
-                    setup,
-                    arm.recordings[asked.api],
-                    draws,
-                    hazards,
-                    call,
-                    arm.issue,
-                    self._origin,
-                    model_turns,
-                )
-            )
+            return await reception.receive()
         finally:
-            connection.release()
             self._open.discard(task)
-        return connection.ws
-
-    def _recorder(self, connection_id: str, call_id: str | None, arm: _Arm) -> Record:
-        file = self._truth.current
-        about = {"connection_id": connection_id, "call_id": call_id, "arm": arm.name, "model": arm.profile.model}
-
-        def record(now: float, kind: str, fields: dict[str, Any]) -> None:
-            file.write(now, kind, {**about, **fields})
-
-        return record

@@ -7,31 +7,48 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Literal
 
 from loadtest.scenario.endpoint import Api, EndpointProfile
-from loadtest.stack.gemini import messages, plan
+from loadtest.stack.gemini import messages, plan, tools
+from loadtest.stack.gemini.asking import Asking
 from loadtest.stack.gemini.detector import RATE, SpeechEnd, SpeechStart
 from loadtest.stack.gemini.draws import Draws, delay_s
+from loadtest.stack.gemini.faults import Strike, poisoned
+from loadtest.stack.gemini.faults.reasons import CANCELLED
+from loadtest.stack.gemini.faults.tools import ToolStrike
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.hearing import Hearing
 from loadtest.stack.gemini.plan import Close, Step
 from loadtest.stack.gemini.recordings import Recordings
-from loadtest.stack.gemini.state import Action, CallState, Phase, Send, Snapshot, Truth, Turn
+from loadtest.stack.gemini.state import (
+    Action,
+    CallState,
+    HalfOpen,
+    LatePongs,
+    Phase,
+    Send,
+    Silence,
+    Snapshot,
+    Truth,
+    Turn,
+)
+from loadtest.stack.gemini.tools import OpenCall, OpenCalls, ToolResponse, ToolResponses
 
 __all__ = ["Session"]
 
 # How long the truth about a speech end waits for later chunks to settle the arrival clock.
 SETTLE_S = 0.15
 IDLE_POLL_S = 0.2
-CANCELLED = "The operation was cancelled."
 
 
 @dataclass(slots=True)
 class Session:
     """A session whose setup was accepted. Every method takes the monotonic time and returns what to do, in order.
 
-    issue: stores a snapshot and returns its handle. origin: monotonic seconds of the run's start.
+    issue: stores a snapshot and returns its handle. origin: monotonic seconds of the run's start. asking: the lines
+    that ask for the agent's tool.
     """
 
     profile: EndpointProfile
@@ -45,10 +62,20 @@ class Session:
     origin: float
     model_turns: int = 0
     """Turns of the model in the context; without any, a reply that is asked for is a greeting."""
+    poisoned: bool = False
+    """It was resumed with a poisoned handle."""
+    asking: Asking = field(default_factory=Asking)
     over: bool = False
     _opened_s: float = 0.0
+    _silent: bool = False
+    _half_open: bool = False
     _turn: Turn | None = None
+    _calls: OpenCalls = field(default_factory=OpenCalls)
+    _tool_strike: tuple[str, ToolStrike] | None = None
     _interrupting: bool = False
+    _reply_ended_s: float | None = None
+    _deaf_until: float = 0.0
+    _muted_by: str | None = None
     _out: list[Action] = field(default_factory=list)
     _due: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
@@ -56,11 +83,15 @@ class Session:
     _hearing: Hearing = field(init=False)
 
     def __post_init__(self) -> None:
-        self._hearing = Hearing(None if self.setup.manual_activity else self.profile.end_of_speech_silence_ms)
+        silence_ms = None if self.setup.manual_activity else self.profile.end_of_speech_silence_ms
+        self._hearing = Hearing(silence_ms, self.asking)
 
     @property
     def phase(self) -> Phase:
         """What is going on, as the endpoint sees it."""
+        turn = self._turn
+        if self._calls or (turn is not None and turn.after_tool and not turn.parts):
+            return "tool"
         if self._hearing.speaking:
             return "callee_speaking"
         if self._turn is not None and self._turn.parts:
@@ -80,25 +111,32 @@ class Session:
         self._opened_s = now
         self._send(messages.setup_complete())
         self._truth("setup_complete")
+        strikes = self.hazards.strikes(now - self.origin)
+        for age_s, fault, strike in strikes:
+            self._at(now + age_s, self._striker(fault.fault, strike))
+        if not any(strike.lifetime for _, _, strike in strikes):
+            left_s = self.profile.go_away_time_left_s
+            self._at(now + self.profile.connection_limit_s - left_s, lambda _now: self._go_away(left_s))
+            self._at(now + self.profile.connection_limit_s, lambda _now: self._close(Close(1000, CANCELLED)))
+        # What strikes at the age of zero comes before any other message.
+        self._do_due(now)
         self._offer_handle()
-        left_s = self.profile.go_away_time_left_s
-        self._at(now + self.profile.connection_limit_s - left_s, lambda _now: self._go_away(left_s))
-        self._at(now + self.profile.connection_limit_s, lambda _now: self._close(Close(1000, CANCELLED)))
-        for age_s, fault, strike in self.hazards.strikes(now - self.origin):
-            self._at(now + age_s, self._striker(fault.fault, strike.close, strike.idle_only))
         return self._flush()
 
     def on_message(self, message: messages.ClientMessage, now: float) -> list[Action]:
         """A message of the client."""
-        if self.over:
+        if self.over or self._half_open:
             return []
         match message:
             case messages.Audio(samples):
+                if self._tool_strike is not None and self._tool_strike[1].after == "audio":
+                    self._strike_tool()
+                    return self._flush()
                 for edge in self._hearing.feed(samples, now):
                     self._on_edge(edge, now)
             case messages.Activity(starts=True):
                 self._hearing.mark_start()
-                self._interrupt(caller=True)
+                self._interrupt("caller", now)
             case messages.Activity(starts=False):
                 marked = self._hearing.mark_end()
                 if marked is not None:
@@ -107,6 +145,9 @@ class Session:
                 self.model_turns += model_turns
                 if turn_complete:
                     self._on_asked(now)
+            case ToolResponses(responses):
+                for response in responses:
+                    self._on_result(response, now)
             case messages.Setup():
                 self._close(Close(1007, messages.INVALID_ARGUMENT))
             case messages.Invalid(reason):
@@ -117,8 +158,7 @@ class Session:
 
     def on_time(self, now: float) -> list[Action]:
         """Does everything that is due."""
-        while not self.over and self._due and self._due[0][0] <= now:
-            heapq.heappop(self._due)[2](now)
+        self._do_due(now)
         while not self.over and (turn := self._turn) and turn.steps and turn.begun_s + turn.steps[0].at_s <= now:
             self._take(turn, turn.steps.popleft(), now)
         return self._flush()
@@ -135,7 +175,7 @@ class Session:
         if isinstance(edge, SpeechStart):
             self._truth("caller_speech_start", at_s=self._hearing.at(edge.at_sample))
             if not self.setup.manual_activity:
-                self._interrupt(caller=True)
+                self._interrupt("caller", now)
         else:
             self._on_speech_end(edge, now)
 
@@ -143,8 +183,11 @@ class Session:
         self.call.turns += 1
         self._unsettled.append((self.call.turns, edge, now))
         self._at(now + SETTLE_S, lambda _now: self._settle())
+        if now < self._deaf_until:
+            return
         seconds = (edge.at_sample - edge.start_sample) / RATE
-        # The simulator recognises nothing: the transcription says what it knows.
+        since = None if self._reply_ended_s is None else self._hearing.at(edge.start_sample) - self._reply_ended_s
+        # The simulator understands nothing: the transcription says what it knows.
         heard = ("Utterance", f" {self.call.turns},", f" {seconds:.1f} seconds.")
         rng = self.draws.stream("reply", self.call.turns)
         kind: Literal["reply", "greeting"] = "reply"
@@ -152,7 +195,9 @@ class Session:
             # The same instructions make the same greeting as at first.
             kind, rng = "greeting", self.draws.stream("asked", 1)
             self.call.context_gone = False
-        self._begin(kind, rng, now, heard_s=seconds, heard=heard if self.setup.transcribe_input else ())
+        told = heard if self.setup.transcribe_input else ()
+        asks = kind == "reply" and bool(self.setup.functions) and self._hearing.asks_tool(edge)
+        self._begin(kind, rng, now, heard_s=seconds, since_reply_s=since, heard=told, asks_tool=asks)
 
     def _settle(self) -> None:
         for turn, edge, detected_s in self._unsettled:
@@ -162,14 +207,26 @@ class Session:
     # The model
 
     def _on_asked(self, now: float) -> None:
-        self._interrupt(caller=False)
+        if now < self._deaf_until:
+            return
+        self._interrupt("client", now)
         self.call.asked += 1
         kind: Literal["reply", "greeting"] = "reply" if self.model_turns else "greeting"
-        self._begin(kind, self.draws.stream("asked", self.call.asked), now, heard_s=0.0, heard=())
+        self._begin(kind, self.draws.stream("asked", self.call.asked), now)
 
     def _begin(
-        self, kind: Literal["reply", "greeting"], rng: Any, now: float, *, heard_s: float, heard: tuple[str, ...]
+        self,
+        kind: Literal["reply", "greeting"],
+        rng: Random,
+        now: float,
+        *,
+        heard_s: float = 0.0,
+        since_reply_s: float | None = None,
+        heard: tuple[str, ...] = (),
+        asks_tool: bool = False,
+        after: OpenCall | None = None,
     ) -> None:
+        number = self.call.turns if after is None else after.turn
         delay = delay_s(self.profile.reply_delay, rng, self.call.call_id, self.call.turns)
         recording = rng.choice(self.recordings.greetings if kind == "greeting" else self.recordings.replies)
         steps = plan.reply_plan(
@@ -177,12 +234,28 @@ class Session:
             delay,
             self.profile.send_speed,
             heard=heard,
+            thinks=self.setup.thoughts,
             transcribe_output=self.setup.transcribe_output,
         )
-        steps = self.hazards.changed(
-            steps, self.call.turns, age_s=now - self._opened_s, run_s=now - self.origin, heard_s=heard_s
-        )
-        self._turn = Turn(self.call.turns, kind, self._interrupting, now, heard_s, deque(steps))
+        if self._muted_by is not None:
+            steps = plan.transcribed_only(steps, self._muted_by)
+        elif asks_tool:
+            # What is to go wrong with this turn strikes the reply to the result.
+            steps = plan.tool_plan(delay, blocking=self.setup.functions[0].blocking, heard=heard)
+        else:
+            steps = self.hazards.changed(
+                steps,
+                number,
+                age_s=now - self._opened_s,
+                run_s=now - self.origin,
+                heard_s=heard_s,
+                since_reply_s=since_reply_s,
+            )
+        if self.poisoned:
+            steps = poisoned(steps)
+        if self._silent:
+            steps = ()
+        self._turn = Turn(number, kind, self._interrupting, now, heard_s, deque(steps), after_tool=after is not None)
         self._interrupting = False
         self._offer_handle()
 
@@ -201,28 +274,50 @@ class Session:
             case plan.GenerationComplete():
                 self._send(messages.generation_complete())
                 self._truth("generation_complete", turn=turn.number)
-            case plan.TurnComplete(reason):
+            case plan.TurnComplete(reason, interrupted):
                 self._send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000, reason))
                 self._finish_turn()
+                self._reply_ended_s = now
                 self._truth("turn_complete", turn=turn.number)
+                if interrupted:
+                    self._send(messages.interrupted())
+                    self._send(messages.turn_complete(0.0, 0.0))
+                    self._truth("interrupted", turn=turn.number, by="nobody")
                 self._offer_handle()
-            case plan.Mark(fault, hole_ms):
-                hole = {} if hole_ms is None else {"hole_ms": hole_ms}
-                self._truth("fault", fault=fault, phase=self.phase, turn=turn.number, **hole)
+            case plan.Mark(fault, hole_ms, late_ms):
+                about = {"hole_ms": hole_ms, "late_ms": late_ms}
+                told = {name: value for name, value in about.items() if value is not None}
+                self._truth("fault", fault=fault, phase=self.phase, turn=turn.number, **told)
+            case plan.CallTool():
+                self._call_tool(turn, now)
+            case plan.Mute(fault):
+                self._muted_by = fault
+            case plan.Deaf(for_s):
+                self._deaf_until = now + for_s
+            case plan.Drop():
+                self._finish_turn()
+                self._offer_handle()
             case plan.Forget():
                 self.call.context_gone = True
             case Close() as close:
                 self._close(close)
 
-    def _interrupt(self, *, caller: bool) -> None:
-        """Drops the turn in progress, by speech of the caller or by a new request of the client."""
-        if (turn := self._turn) is None:
+    def _interrupt(self, by: Literal["caller", "client"], now: float) -> None:
+        """Drops the turn in progress: the caller speaks, or the client asks for another."""
+        if (turn := self._turn) is None or now < self._deaf_until:
+            return
+        if self._silent:
+            self._finish_turn()
             return
         self._interrupting = turn.parts > 0
+        if cancelled := self._calls.cancel():
+            self._send(tools.tool_call_cancellation(cancelled))
+            self._truth("tool_cancelled", turn=turn.number)
         self._send(messages.interrupted())
         self._send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000))
         self._finish_turn()
-        self._truth("interrupted", turn=turn.number, by="caller" if caller else "client")
+        self._reply_ended_s = now
+        self._truth("interrupted", turn=turn.number, by=by)
         self._truth("turn_complete", turn=turn.number)
         self._offer_handle()
 
@@ -234,12 +329,59 @@ class Session:
             self._truth("reply_audio_sent", turn=turn.number, audio_ms=round(turn.audio_ms, 3), parts=turn.parts)
         self._turn = None
 
+    # The model's tool
+
+    def _call_tool(self, turn: Turn, now: float) -> None:
+        self.call.tool_calls += 1
+        number = self.call.tool_calls
+        function = self.setup.functions[0]
+        call_id = f"function-call-{self.draws.stream('tool call', number).getrandbits(63)}"
+        self._calls.add(OpenCall(call_id, function, turn.number, turn.heard_s))
+        self._send(tools.tool_call(call_id, function.name, tools.arguments(function)))
+        self._truth("tool_call", turn=turn.number, name=function.name)
+        struck = self.hazards.tool_call(number, age_s=now - self._opened_s, run_s=now - self.origin)
+        if struck is not None:
+            fault, strike = struck
+            self._tool_strike = (fault.fault, strike)
+            if strike.after == "call":
+                self._at(now + strike.after_s, lambda _now: self._strike_tool())
+
+    def _on_result(self, response: ToolResponse, now: float) -> None:
+        call = self._calls.find(response)
+        if call is None:
+            return
+        self._truth("tool_response", turn=call.turn)
+        if self._tool_strike is not None:
+            strike = self._tool_strike[1]
+            if strike.after == "result":
+                self._at(now + strike.after_s, lambda _now: self._strike_tool())
+        elif response.silent and not call.function.blocking:
+            self._calls.close(call)
+            self._offer_handle()
+        else:
+            self._reply_to_result(call, response.interrupts or call.function.blocking, now)
+
+    def _reply_to_result(self, call: OpenCall, at_once: bool, now: float) -> None:
+        if not at_once and (self._turn is not None or self._hearing.in_utterance):
+            self._at(now + IDLE_POLL_S, lambda later: self._reply_to_result(call, at_once, later))
+        elif self._calls.close(call):
+            if not call.function.blocking:
+                self._interrupt("client", now)
+            rng = self.draws.stream("result", self.call.tool_calls)
+            self._begin("reply", rng, now, heard_s=call.heard_s, after=call)
+
+    def _strike_tool(self) -> None:
+        assert self._tool_strike is not None
+        fault, strike = self._tool_strike
+        self._truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
+        self._close(strike.close)
+
     # The connection
 
     def _offer_handle(self) -> None:
         """The Gemini API gives no handle while it generates; Vertex AI always does."""
-        if self.setup.resumption:
-            generating = self.api == "gemini" and self._turn is not None
+        if self.setup.resumption and not self.over and not self._silent:
+            generating = self.api == "gemini" and (self._turn is not None or bool(self._calls))
             handle = None if generating else self.issue(Snapshot(self.call, self.model_turns))
             self._send(messages.resumption_update(handle))
 
@@ -247,15 +389,40 @@ class Session:
         self._send(messages.go_away(time_left_s))
         self._truth("go_away", time_left_s=time_left_s)
 
-    def _striker(self, fault: str, close: Close, idle_only: bool) -> Callable[[float], None]:
-        def strike(now: float) -> None:
-            if idle_only and self.phase != "idle":
-                self._at(now + IDLE_POLL_S, strike)
+    def _striker(self, fault: str, strike: Strike) -> Callable[[float], None]:
+        def begin(now: float) -> None:
+            if strike.idle_only and self.phase != "idle":
+                self._at(now + IDLE_POLL_S, begin)
                 return
             self._truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
-            self._close(close)
+            if strike.go_away_s is None:
+                self._suffer(strike.what)
+            else:
+                self._go_away(strike.go_away_s)
+                self._at(now + strike.go_away_s, lambda _now: self._suffer(strike.what))
 
-        return strike
+        return begin
+
+    def _suffer(self, what: Close | HalfOpen | LatePongs | Silence) -> None:
+        match what:
+            case Close():
+                self._close(what)
+            case LatePongs():
+                self._out.append(what)
+            case Silence():
+                self._truth("silence", phase=self.phase)
+                self._fall_silent()
+            case HalfOpen():
+                self._half_open = True
+                self._fall_silent()
+                self._due.clear()
+                self._out.append(what)
+
+    def _fall_silent(self) -> None:
+        """The turn in progress stays as it is, and is never gone on with."""
+        self._silent = True
+        if self._turn is not None:
+            self._turn.steps.clear()
 
     def _close(self, close: Close) -> None:
         self._end(close.code or 1006, close.reason, "server" if close.code else "none")
@@ -267,6 +434,10 @@ class Session:
         self._finish_turn()
         self._truth("closed", code=code, reason=reason, side=side, phase=phase, http_status=None)
         self.over = True
+
+    def _do_due(self, now: float) -> None:
+        while not self.over and self._due and self._due[0][0] <= now:
+            heapq.heappop(self._due)[2](now)
 
     def _at(self, when: float, what: Callable[[float], None]) -> None:
         heapq.heappush(self._due, (when, next(self._order), what))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from loadtest.stack.gemini.plan import Close, Step
 
-__all__ = ["Action", "CallState", "HalfOpen", "LatePongs", "Phase", "Send", "Snapshot", "Truth", "Turn"]
+__all__ = ["Action", "CallState", "HalfOpen", "LatePongs", "Phase", "Send", "Silence", "Snapshot", "Truth", "Turn"]
 
 Phase = Literal["setup", "idle", "callee_speaking", "awaiting_reply", "replying", "tool"]
 
@@ -41,6 +41,11 @@ class LatePongs:
     delay_s: Callable[[], float]
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """From here on the model says nothing; the connection is as before."""
+
+
 Action = Send | Truth | Close | HalfOpen | LatePongs
 
 
@@ -56,8 +61,14 @@ class CallState:
     """Utterances of the caller so far."""
     asked: int = 0
     """Replies asked for by the client so far."""
+    tool_calls: int = 0
+    """Function calls of the model so far."""
     context_gone: bool = False
     """Its next reply is a greeting, whatever was said before."""
+    poisoned: bool = False
+    """Its handles resume sessions that fail at their next turn."""
+    handles: deque[str] = field(default_factory=deque)
+    """Those it can be resumed with, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +98,5 @@ class Turn:
     """Audio sent so far, ms."""
     parts: int = 0
     """Audio parts sent so far."""
+    after_tool: bool = False
+    """It answers what a function returned."""

@@ -7,19 +7,36 @@ out, with a Mark where the fault takes effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from loadtest.stack.gemini import messages
 from loadtest.stack.gemini.faults.reasons import INTERNAL
 from loadtest.stack.gemini.faults.situation import Situation
-from loadtest.stack.gemini.plan import AudioPart, Close, Forget, GenerationComplete, Mark, Say, Step, TurnComplete
+from loadtest.stack.gemini.plan import (
+    AudioPart,
+    Close,
+    Deaf,
+    Drop,
+    Forget,
+    GenerationComplete,
+    Mark,
+    Mute,
+    Say,
+    Step,
+    TurnComplete,
+)
 from loadtest.stack.gemini.recordings import RATE
 
-__all__ = ["TURNS"]
+__all__ = ["ASPECTS", "TURNS", "Change"]
 
 Plan = tuple[Step, ...]
 
+EXHAUSTED: Final = (
+    "[ORIGINAL ERROR] generic::resource_exhausted: RESOURCE_EXHAUSTED: Maximum concurrent sessions exceeded"
+)
+LONGEST_REASON: Final = 123
+"""Bytes that a close frame has room for; Google's endpoint cuts there."""
 NEAR_ZERO = 2
 """Steps of 16 bits: -84 dBFS."""
 
@@ -34,9 +51,14 @@ def _audio(plan: Plan) -> list[int]:
     return [index for index, step in enumerate(plan) if isinstance(step.what, AudioPart)]
 
 
+def _before_audio(plan: Plan, at: Situation, close: Close) -> Plan:
+    begins_s = plan[_audio(plan)[0]].at_s
+    silent = tuple(step for step in plan if isinstance(step.what, Say) and step.at_s < begins_s)
+    return _cut(silent, at.rng.uniform(0.2, 1.5), at.fault.fault, close)
+
+
 def _f1(plan: Plan, at: Situation) -> Plan:
-    silent = tuple(step for step in plan if isinstance(step.what, Say) and step.at_s < plan[_audio(plan)[0]].at_s)
-    return _cut(silent, at.rng.uniform(0.2, 1.5), at.fault.fault, Close(1011, INTERNAL))
+    return _before_audio(plan, at, Close(1011, INTERNAL))
 
 
 def _f2(plan: Plan, at: Situation) -> Plan:
@@ -51,20 +73,25 @@ def _f10(plan: Plan, at: Situation) -> Plan:
     return (*kept, mark, Step(mark.at_s, Forget()), close)
 
 
+def _f14(plan: Plan, at: Situation) -> Plan:
+    reason = f"Request trace id: {at.rng.getrandbits(64):016x}, {EXHAUSTED}"
+    return _before_audio(plan, at, Close(1011, reason[:LONGEST_REASON]))
+
+
+def _f19(plan: Plan, at: Situation) -> Plan:
+    return _before_audio(plan, at, Close(1007, messages.INVALID_ARGUMENT))
+
+
 def _f20(plan: Plan, at: Situation) -> Plan:
     return _cut(plan, at.rng.uniform(0.0, plan[-1].at_s), at.fault.fault, Close(None))
 
 
 def _f23(plan: Plan, at: Situation) -> Plan:
     """The hole is in what is played: what was sent ahead plays out first. It is amid loud speech if there is any."""
-    audio = _audio(plan)
-    inner = range(len(audio) // 4, max(len(audio) // 4 + 1, 3 * len(audio) // 4))
-    loud = [i for i in inner if isinstance(part := plan[audio[i]].what, AudioPart) and part.loud_end]
-    after = at.rng.choice(loud or inner)
+    split = _within_speech(plan, at)
     hole_s = at.rng.uniform(at.fault.stall_ms_min, at.fault.stall_ms_max) / 1000
-    split = audio[after] + 1
     sent_s = sum(step.what.audio_ms for step in plan[:split] if isinstance(step.what, AudioPart)) / 1000
-    ahead_s = plan[audio[0]].at_s + sent_s - plan[split - 1].at_s
+    ahead_s = plan[_audio(plan)[0]].at_s + sent_s - plan[split - 1].at_s
     late_s = hole_s + max(0.0, ahead_s)
     stalled = tuple(
         # turnComplete follows the playback, which is late by the hole alone.
@@ -73,6 +100,34 @@ def _f23(plan: Plan, at: Situation) -> Plan:
     )
     ordered = tuple(sorted(stalled, key=lambda step: step.at_s))
     return (*plan[:split], Step(plan[split - 1].at_s, Mark(at.fault.fault, round(hole_s * 1000, 3))), *ordered)
+
+
+def _within_speech(plan: Plan, at: Situation) -> int:
+    """The place behind a part from the middle half of the reply, where speech is loud before and after, if it is."""
+    audio = _audio(plan)
+    inner = range(len(audio) // 4, max(len(audio) // 4 + 1, 3 * len(audio) // 4))
+    loud = [i for i in inner if isinstance(part := plan[audio[i]].what, AudioPart) and part.loud_end]
+    return audio[at.rng.choice(loud or inner)] + 1
+
+
+def _f24(plan: Plan, at: Situation) -> Plan:
+    split = _within_speech(plan, at)
+    kept = tuple(step for step in plan[:split] if not isinstance(step.what, GenerationComplete))
+    now_s = kept[-1].at_s
+    return (*kept, Step(now_s, Mark(at.fault.fault)), Step(now_s, TurnComplete()))
+
+
+def _f25(plan: Plan, at: Situation) -> Plan:
+    """All that the client says meanwhile is lost; then the session answers as if nothing had been."""
+    heard = _heard(plan)
+    begins_s = plan[_audio(plan)[0]].at_s
+    unfinished = (Step(begins_s, GenerationComplete()),) if at.variant == "unfinished" else ()
+    after = (*unfinished, Step(begins_s, Deaf(at.fault.silence_s)), Step(begins_s + at.fault.silence_s, Drop()))
+    return (*heard, Step(begins_s, Mark(at.fault.fault)), *after)
+
+
+def _heard(plan: Plan) -> Plan:
+    return tuple(step for step in plan if isinstance(step.what, Say) and step.what.of_caller)
 
 
 def _f26(plan: Plan, at: Situation) -> Plan:
@@ -99,6 +154,43 @@ def _hushed(step: Step, at: Situation) -> Step:
     return replace(step, what=AudioPart(messages.audio_part(frames), step.what.audio_ms))
 
 
+def _f28(plan: Plan, at: Situation) -> Plan:
+    """The last quarter comes late; turnComplete follows the playback that the server believes in, or what is late."""
+    audio = _audio(plan)
+    split = audio[3 * len(audio) // 4]
+    ends_s = plan[split].at_s
+    late_s = at.rng.uniform(at.fault.late_ms_min, at.fault.late_ms_max) / 1000
+    rest = [replace(step, at_s=step.at_s + late_s) for step in plan[split:] if isinstance(step.what, AudioPart | Say)]
+    mark = Step(ends_s + late_s, Mark(at.fault.fault, late_ms=round(late_s * 1000, 3)))
+    complete = Step(max(plan[-1].at_s, rest[-1].at_s), TurnComplete())
+    return (*plan[:split], Step(ends_s, GenerationComplete()), mark, *rest, complete)
+
+
+def _f29(plan: Plan, at: Situation) -> Plan:
+    """This reply is whole; those to come have no audio at all."""
+    ends_s = plan[-1].at_s
+    phantom = (Mark(at.fault.fault), Mute(at.fault.fault), TurnComplete(interrupted=True))
+    return (*plan[:-1], *(Step(ends_s, what) for what in phantom))
+
+
+def _f30(plan: Plan, at: Situation) -> Plan:
+    """Meanwhile the session answers to nothing."""
+    heard = _heard(plan)
+    again_s = at.fault.again_s
+    late = tuple(replace(step, at_s=step.at_s + again_s) for step in plan)
+    stuck_s = heard[-1].at_s if heard else 0.0
+    mark = Mark(at.fault.fault, late_ms=again_s * 1000)
+    return (*heard, Step(stuck_s, mark), Step(stuck_s, Deaf(late[0].at_s - stuck_s)), *late)
+
+
+def _f31(plan: Plan, at: Situation) -> Plan:
+    heard = _heard(plan)
+    late_s = at.fault.creep_ms_per_minute / 1000 * (at.age_s - (at.fault.at_age_s or 0.0)) / 60
+    late = (replace(step, at_s=step.at_s + late_s) for step in plan[len(heard) :])
+    behind_s = heard[-1].at_s if heard else 0.0
+    return (*heard, Step(behind_s, Mark(at.fault.fault, late_ms=round(late_s * 1000, 3))), *late)
+
+
 def _f32(plan: Plan, at: Situation) -> Plan:
     """All of the reply again, once what was said has been heard and a silence after it."""
     audio = _audio(plan)
@@ -112,14 +204,46 @@ def _f32(plan: Plan, at: Situation) -> Plan:
     return (*again, Step(again[-1].at_s, GenerationComplete()), Step(begins_s + later_s + length_s, TurnComplete()))
 
 
-TURNS: Final[Mapping[str, Callable[[Plan, Situation], Plan]]] = {
-    "F1": _f1,
-    "F2": _f2,
-    "F10": _f10,
-    "F20": _f20,
-    "F23": _f23,
-    "F26": _f26,
-    "F27": _f27,
-    "F32": _f32,
+def _f33(plan: Plan, at: Situation) -> Plan:
+    after_ms = None if at.since_reply_s is None else at.since_reply_s * 1000
+    short = at.heard_s * 1000 <= at.fault.utterance_ms_max
+    if not short or after_ms is None or not 0 <= after_ms <= at.fault.after_reply_ms_max:
+        return plan
+    return (Step(0.0, Mark(at.fault.fault)), Step(0.0, Drop()))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a fault makes of a plan. It takes and gives a plan in order of time; what it does not change it returns.
+
+    Of two changes of the same aspect only one is made; those of different aspects are made in the order of ASPECTS.
+    """
+
+    aspect: Literal["delay", "sound", "flow", "end"]
+    made: Callable[[Plan, Situation], Plan]
+
+
+ASPECTS: Final = ("delay", "sound", "flow", "end")
+"""When it comes, what it sounds like, how it goes on, how it ends."""
+
+TURNS: Final[Mapping[str, Change]] = {
+    "F1": Change("end", _f1),
+    "F2": Change("end", _f2),
+    "F7": Change("end", _f1),
+    "F10": Change("end", _f10),
+    "F14": Change("end", _f14),
+    "F19": Change("end", _f19),
+    "F20": Change("end", _f20),
+    "F23": Change("flow", _f23),
+    "F24": Change("end", _f24),
+    "F25": Change("end", _f25),
+    "F26": Change("end", _f26),
+    "F27": Change("sound", _f27),
+    "F28": Change("flow", _f28),
+    "F29": Change("end", _f29),
+    "F30": Change("delay", _f30),
+    "F31": Change("delay", _f31),
+    "F32": Change("flow", _f32),
+    "F33": Change("end", _f33),
 }
-"""By number: the change. Plans have at least one audio part."""
+"""By number. The plans that they are given have at least one audio part."""

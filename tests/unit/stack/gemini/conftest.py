@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable
+import ssl
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
+import trustme
 from numpy.typing import NDArray
 
 from loadtest.scenario.endpoint import Api, EndpointProfile
 from loadtest.stack.gemini import messages, recordings
+from loadtest.stack.gemini.asking import Asking
 from loadtest.stack.gemini.draws import Draws
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.plan import Close
-from loadtest.stack.gemini.recordings import Recordings
+from loadtest.stack.gemini.recordings import Recording, Recordings
+from loadtest.stack.gemini.server import Config, Simulator
 from loadtest.stack.gemini.session import Session
-from loadtest.stack.gemini.state import Action, CallState, Send, Snapshot, Truth
+from loadtest.stack.gemini.state import Action, CallState, HalfOpen, LatePongs, Send, Snapshot, Truth
+from tests.unit.stack.gemini.served import Served
 
 RATE = 16_000
 CHUNK = 800
@@ -42,6 +50,10 @@ def silence(seconds: float) -> NDArray[np.int16]:
     return np.zeros(round(seconds * RATE), dtype=np.int16)
 
 
+UTTERANCE = (silence(0.2), speech(0.4), silence(0.4))
+QUICK = {"reply_delay": {"distribution": "constant", "value_ms": 20}, "end_of_speech_silence_ms": 200}
+
+
 @dataclass
 class Drive:
     """Runs one session. `sent` and `truth` hold (seconds since the start, what)."""
@@ -52,6 +64,7 @@ class Drive:
     sent: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     truth: list[tuple[float, Truth]] = field(default_factory=list)
     closes: list[tuple[float, Close]] = field(default_factory=list)
+    ordered: list[tuple[float, HalfOpen | LatePongs]] = field(default_factory=list)
 
     def take(self, actions: list[Action]) -> None:
         for action in actions:
@@ -60,8 +73,10 @@ class Drive:
                 self.sent.append((at, json.loads(action.payload)))
             elif isinstance(action, Truth):
                 self.truth.append((at, action))
-            else:
+            elif isinstance(action, Close):
                 self.closes.append((at, action))
+            else:
+                self.ordered.append((at, action))
 
     def open(self) -> Drive:
         self.take(self.session.opened(self.now))
@@ -134,6 +149,8 @@ def drive(recorded: dict[Api, Recordings]) -> Callable[..., Drive]:
         setup: messages.Setup = SETUP,
         connection: int = 1,
         model_turns: int = 0,
+        poisoned: bool = False,
+        asking: Asking | None = None,
         seed: int = 1,
     ) -> Drive:
         settings = settings or profile()
@@ -146,7 +163,66 @@ def drive(recorded: dict[Api, Recordings]) -> Callable[..., Drive]:
             handles[f"h{len(handles)}"] = snapshot
             return f"h{len(handles) - 1}"
 
-        session = Session(settings, api, setup, recorded[api], draws, hazards, call, issue, START, model_turns)
+        session = Session(
+            settings,
+            api,
+            setup,
+            recorded[api],
+            draws,
+            hazards,
+            call,
+            issue,
+            START,
+            model_turns,
+            poisoned,
+            asking or Asking(),
+        )
         return Drive(session, handles).open()
 
     return make
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def serve(
+    authority: trustme.CA, recorded: dict[Api, Recordings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """Starts a simulator whose recordings are half a second long: serve(arm=changes to the profile, ...)."""
+    by_length = {43: recorded["gemini"], 262: recorded["vertex"]}
+
+    def short(part_ms: float, **_: object) -> Recordings:
+        def cut(of: tuple[Recording, ...]) -> tuple[Recording, ...]:
+            return tuple(dataclasses.replace(one, parts=one.parts[: round(500 / part_ms)]) for one in of)
+
+        whole = by_length[round(part_ms)]
+        return Recordings(cut(whole.greetings[:1]), cut(whole.replies[:1]))
+
+    monkeypatch.setattr(recordings, "load", short)
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for number, pem in enumerate(issued.cert_chain_pems):
+        pem.write_to_path(tmp_path / "cert.pem", append=number > 0)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    # As the reference agent is told whom to trust.
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    async def start(**arms: dict[str, Any]) -> tuple[Simulator, Served]:
+        profiles = {name: profile(**(QUICK | changes)) for name, changes in (arms or {"quick": {}}).items()}
+        config = Config(tmp_path / "truth", tmp_path / "cert.pem", tmp_path / "key.pem", "TOKEN", "KEY", 1, profiles)
+        simulator = Simulator(config)
+        return simulator, Served(await simulator.start(), tmp_path / "truth", trust)
+
+    return start
+
+
+@pytest_asyncio.fixture
+async def served(serve: Callable[..., Any]) -> AsyncIterator[Served]:
+    simulator, found = await serve()
+    yield found
+    await simulator.close()

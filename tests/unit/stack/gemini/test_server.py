@@ -4,151 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import dataclasses
 import json
 import re
 import ssl
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import numpy as np
 import pytest
-import pytest_asyncio
 import trustme
-from google import genai
 from google.genai import errors, types
-from google.oauth2.credentials import Credentials
 from yarl import URL
 
-from loadtest.stack.gemini import recordings
-from loadtest.stack.gemini.recordings import Recording, Recordings
-from loadtest.stack.gemini.server import Config, Simulator
-from tests.unit.stack.gemini.conftest import profile, silence, speech
-
-MODEL = "m"
-CONFIG = types.LiveConnectConfig(
-    response_modalities=[types.Modality.AUDIO],
-    input_audio_transcription=types.AudioTranscriptionConfig(),
-    output_audio_transcription=types.AudioTranscriptionConfig(),
-    session_resumption=types.SessionResumptionConfig(),
-)
-QUICK = {"reply_delay": {"distribution": "constant", "value_ms": 20}, "end_of_speech_silence_ms": 200}
-
-
-@dataclasses.dataclass(frozen=True)
-class Served:
-    """A simulator in this process, and how to reach it."""
-
-    port: int
-    truth: Path
-    trust: ssl.SSLContext
-
-    def client(
-        self, arm: str = "quick", *, call: str | None = "c1", key: str = "KEY", version: str | None = None
-    ) -> Any:
-        options = types.HttpOptions(
-            base_url=self.url(f"/arms/{arm}"),
-            api_version=version,
-            headers={"x-loadtest-call": call} if call else None,
-            async_client_args={"ssl": self.trust},
-        )
-        return genai.Client(api_key=key, http_options=options).aio.live
-
-    def vertex(self, arm: str = "quick", token: str = "KEY") -> Any:
-        options = types.HttpOptions(base_url=self.url(f"/arms/{arm}"), async_client_args={"ssl": self.trust})
-        credentials = Credentials(token=token)  # type: ignore[no-untyped-call]
-        client = genai.Client(vertexai=True, project="p", location="l", credentials=credentials, http_options=options)
-        return client.aio.live
-
-    def url(self, path: str) -> str:
-        return f"https://127.0.0.1:{self.port}{path}"
-
-    async def start(self) -> list[str]:
-        """Faults on. Returns the arms that nobody has connected to."""
-        async with aiohttp.ClientSession(headers={"Authorization": "Bearer TOKEN"}) as http:
-            answer = await http.post(self.url("/control/start"), json={"origin": time.monotonic()}, ssl=self.trust)
-            assert answer.status == 200
-            unconnected: list[str] = (await answer.json())["unconnected"]
-            return unconnected
-
-    def lines(self, kind: str, file: str = "warmup.jsonl") -> list[dict[str, Any]]:
-        lines = map(json.loads, (self.truth / file).read_text().splitlines())
-        return [line for line in lines if line["type"] == kind]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def serve(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Starts a simulator whose recordings are half a second long: serve(arm=changes to the profile, ...)."""
-    load = recordings.load
-
-    def short(part_ms: float, **_: object) -> Recordings:
-        def cut(of: tuple[Recording, ...]) -> tuple[Recording, ...]:
-            return tuple(dataclasses.replace(one, parts=one.parts[: round(500 / part_ms)]) for one in of)
-
-        whole = load(part_ms)
-        return Recordings(cut(whole.greetings[:1]), cut(whole.replies[:1]))
-
-    monkeypatch.setattr(recordings, "load", short)
-    issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    for number, pem in enumerate(issued.cert_chain_pems):
-        pem.write_to_path(tmp_path / "cert.pem", append=number > 0)
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-
-    async def start(**arms: dict[str, Any]) -> tuple[Simulator, Served]:
-        profiles = {name: profile(**(QUICK | changes)) for name, changes in (arms or {"quick": {}}).items()}
-        config = Config(tmp_path / "truth", tmp_path / "cert.pem", tmp_path / "key.pem", "TOKEN", "KEY", 1, profiles)
-        simulator = Simulator(config)
-        return simulator, Served(await simulator.start(), tmp_path / "truth", trust)
-
-    return start
-
-
-@pytest_asyncio.fixture
-async def served(serve: Callable[..., Any]) -> AsyncIterator[Served]:
-    simulator, found = await serve()
-    yield found
-    await simulator.close()
-
-
-async def turn(session: Any) -> list[str]:
-    """What the client receives until the end of a turn, repeats folded."""
-    names: list[str] = []
-    async for message in session.receive():
-        fields = message.model_dump(exclude_none=True)
-        name = "+".join(sorted((*fields.pop("server_content", {}), *fields)))
-        if not names or names[-1] != name:
-            names.append(name)
-    return names
-
-
-async def say(session: Any, *pieces: Any) -> None:
-    """Audio in chunks of 50 ms, as fast as they can be sent."""
-    samples = np.concatenate(pieces)
-    for at in range(0, samples.size, 800):
-        blob = types.Blob(data=samples[at : at + 800].tobytes(), mime_type="audio/pcm;rate=16000")
-        await session.send_realtime_input(audio=blob)
-
-
-UTTERANCE = (silence(0.2), speech(0.4), silence(0.4))
-WHOLE_TURN = {
-    "session_resumption_update",
-    "input_transcription",
-    "output_transcription",
-    "model_turn",
-    "generation_complete",
-    "turn_complete+usage_metadata",
-}
+from tests.unit.stack.gemini.conftest import UTTERANCE, profile, speech
+from tests.unit.stack.gemini.served import CONFIG, MODEL, WHOLE_TURN, Served, failure, http_refusal, refused, say, turn
 
 
 @pytest.mark.parametrize("version", [None, "v1beta", "v1alpha"])
@@ -211,14 +82,6 @@ async def test_a_handle_resumes_the_session(served: Served) -> None:
     assert [line["kind"] for line in served.lines("reply_started")] == ["greeting", "reply"]
 
 
-async def refused(live: Any, model: str = MODEL, config: Any = CONFIG) -> errors.APIError:
-    with pytest.raises(errors.APIError) as caught:
-        async with live.connect(model=model, config=config):
-            pass
-    error: errors.APIError = caught.value
-    return error
-
-
 async def test_what_cannot_be_set_up_is_closed_with_code_and_reason(served: Served) -> None:
     assert (await refused(served.client(), model="other")).code == 1008
     assert (await refused(served.client(key="other"))).code == 1007
@@ -228,13 +91,6 @@ async def test_what_cannot_be_set_up_is_closed_with_code_and_reason(served: Serv
     assert (await refused(served.client(), config=text)).code == 1007
     assert [line["code"] for line in served.lines("refused")] == [1008, 1007, 1008, 1007]
     assert {line["phase"] for line in served.lines("closed")} == {"setup"}
-
-
-async def http_refusal(live: Any) -> str:
-    with pytest.raises(Exception, match="server rejected WebSocket connection") as caught:
-        async with live.connect(model=MODEL, config=CONFIG):
-            pass
-    return str(caught.value)
 
 
 async def test_http_refusals(serve: Callable[..., Any]) -> None:
@@ -248,13 +104,6 @@ async def test_http_refusals(serve: Callable[..., Any]) -> None:
     (line,) = served.lines("refused", "gemini.jsonl")
     assert (line["http_status"], line["arm"], line["call_id"]) == (503, "down", "c1")
     await simulator.close()
-
-
-async def failure(session: Any) -> errors.APIError:
-    with pytest.raises(errors.APIError) as caught:
-        await turn(session)
-    error: errors.APIError = caught.value
-    return error
 
 
 async def fail_at_speech(session: Any) -> errors.APIError:
@@ -365,7 +214,11 @@ async def test_the_start_tells_which_endpoint_nobody_has_used(serve: Callable[..
     await simulator.close()
 
 
-async def test_the_process_says_its_port_and_ends_on_sigterm(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_the_process_says_its_port_and_ends_on_sigterm(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
@@ -376,6 +229,7 @@ async def test_the_process_says_its_port_and_ends_on_sigterm(authority: trustme.
         "api_key": "KEY",
         "seed": 1,
         "arms": {"quick": profile().model_dump(mode="json")},
+        "asking": [],
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     process = await asyncio.create_subprocess_exec(
