@@ -60,7 +60,7 @@ class LoadedScenario:
 def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = False) -> LoadedScenario:
     """The scenario in the file at `path`, with `path=value` overrides applied in order.
 
-    live: then the endpoint of every arm is overridden to be Google's.
+    live: then the endpoint of every arm is overridden to be Google's, to which nothing can be done.
     Raises ScenarioProblems, a ScenarioError, with all that is wrong.
     """
     problems: list[Problem] = []
@@ -70,6 +70,7 @@ def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = Fal
     source, applied = apply_overrides(source, overrides, Scenario, problems)
     if live:
         to_google = [f"arms.{arm}.endpoint=google" for arm in _arms(source)]
+        to_google += [f"arms.{arm}.faults=[]" for arm, said in _arms(source).items() if _has_faults(said)]
         source, more = apply_overrides(source, to_google, Scenario, problems)
         applied = (*applied, *more)
     scenario = validate(Scenario, source, problems)
@@ -103,6 +104,10 @@ def load_scenario(path: Path, overrides: Sequence[str] = (), *, live: bool = Fal
         shipped=_shipped(path, scenario, script),
         places={dotted(where): place for where, place in source.values.items()},
     )
+
+
+def _has_faults(arm: Any) -> bool:
+    return isinstance(arm, dict) and bool(arm.get("faults"))
 
 
 def _arms(source: Source) -> Mapping[str, Any]:

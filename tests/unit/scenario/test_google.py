@@ -30,7 +30,10 @@ def test_live_turns_every_shipped_scenario_to_google(path: Path) -> None:
     rehearsal, live = load_scenario(path), load_scenario(path, live=True)
     check_hosts(live, {})
     assert all(arm.endpoint is not None and arm.endpoint.google for arm in live.scenario.arms.values())
-    assert dict(live.overrides) == {f"arms.{arm}.endpoint": "google" for arm in live.scenario.arms}
+    arms = rehearsal.scenario.arms
+    injected = {f"arms.{name}.faults": () for name, arm in arms.items() if arm.faults}
+    assert dict(live.overrides) == {f"arms.{name}.endpoint": "google" for name in arms} | injected
+    assert not any(arm.faults for arm in live.scenario.arms.values())
     assert (live.scenario.thresholds, live.scenario.compare) == (
         rehearsal.scenario.thresholds,
         rehearsal.scenario.compare,
