@@ -112,9 +112,11 @@ def _clocks(
     at = next(fact.at for fact in told if fact.at is not None)
     own_machine = all(call.own_machine for call in calls if call.call_id in named or not named)
 
+    days = {fact.at.s // 86400.0 for fact in told if fact.at is not None and fact.at.kind == "day"}
+
     def final(found: Bounds) -> Bounds:
-        if origin_unix_s is None:
-            return found
+        if origin_unix_s is None or (len(days) > 1 and not found.known):
+            return found  # nor does anything tell which of a log's days is the run's
         return of_own_clock(found, at, origin_unix_s, zone_s, same_clock=own_machine and bool(named))
 
     if agree:

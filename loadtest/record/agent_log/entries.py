@@ -15,7 +15,9 @@ __all__ = ["Entry", "Reading", "entries"]
 
 _MOST_TEXT: Final = 64 * 1024
 """Of the lines that follow an entry's first one, no more is kept: a traceback tells all in that."""
-_HALF_A_DAY_S: Final = 43200.0
+_A_DAY_S: Final = 86400.0
+_BACK_S: Final = 7200.0
+"""Times that go back further than that are of the next day: no summer ends with more, and no lines change places."""
 _LEVEL = r"(?:TRACE|DEBUG|DEV|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL)"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What stands before the line that the agent wrote: its container's name, or containerd's own time and stream.
@@ -104,9 +106,9 @@ class _Days:
     def counted(self, at: Stamp | None) -> Stamp | None:
         if at is None or at.kind != "day":
             return at
-        self.over += at.s < self.last_s - _HALF_A_DAY_S
+        self.over += at.s < self.last_s - _BACK_S
         self.last_s = at.s
-        return replace(at, s=at.s + self.over * 2 * _HALF_A_DAY_S)
+        return replace(at, s=at.s + self.over * _A_DAY_S)
 
 
 def _with(entry: Entry, more: list[str]) -> Entry:
