@@ -1,14 +1,19 @@
-"""Scripts on the real stack: keys, a wait, a line for silence and one without a reply; a barge-in over a noisy line."""
+"""Scripts on the real stack: keys, a wait, a line for silence and one without a reply; and a barge-in and a pause on a
+bad telephone line.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pytest
 
+from loadtest.audio.impairments import telephone
+from loadtest.audio.noise import NoiseKind, noise
 from loadtest.audio.p56 import active_level_dbfs
 from loadtest.audio.wav import RATE, Samples, read_line
 from loadtest.record.events import CallStarted, KeyPressed, LineStarted, ProbeMessage, RecordingStarted
@@ -101,17 +106,27 @@ def test_only_recordings_with_a_gap_are_kept(run: Results) -> None:
     assert (run.folder.call("0000-only").path / "edges.json").is_file()
 
 
-AFTER_S, SNR_DB = 0.9, 25.0
+AFTER_S, SNR_DB, LOSS = 0.9, 25.0, 0.05
+PAUSE = {"at_s": 0.6, "for_s": 0.6}
+AROUND_PAUSE_S = 0.19
+"""Of silence in the line itself, where the pause is put in."""
 
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """One call over a noisy line, in which the callee interrupts the reply to its only other line."""
+    """One call over a bad telephone line: the callee interrupts the reply to its first line, and pauses in its last.
+
+    The endpoint waits longer for an end of speech than the callee pauses.
+    """
     folder = tmp_path_factory.mktemp("barge-in")
-    arm = {"model": "gemini-3.8-live", "endpoint": profile()}
-    noise = {"kind": "pink", "snr_db": SNR_DB}
-    path = scenario(folder, {"only": arm}, script="barge-in.yaml", callee={"patience_s": 9.0, "line": {"noise": noise}})
-    lines = [line("what-is-it-about"), {**line("please-repeat"), "barge_in": {"after_s": AFTER_S}}]
+    arm = {"model": "gemini-3.8-live", "endpoint": {**profile(), "end_of_speech_silence_ms": 1200}}
+    bad_line = {"noise": {"kind": "pink", "snr_db": SNR_DB}, "telephone": "ulaw", "loss": LOSS}
+    path = scenario(folder, {"only": arm}, script="barge-in.yaml", callee={"patience_s": 9.0, "line": bad_line})
+    lines = [
+        line("what-is-it-about"),
+        {**line("please-repeat"), "barge_in": {"after_s": AFTER_S}},
+        {**line("who-is-calling"), "pause": PAUSE},
+    ]
     (folder / "barge-in.yaml").write_text(json.dumps({"version": 1, "lines": lines}))
     with LiveRun(path) as live:
         return live.finish()
@@ -126,7 +141,7 @@ def loudness(samples: Samples) -> list[float]:
 
 def test_an_interrupted_reply_was_given_and_the_barge_in_has_its_own(interrupted: Results) -> None:
     assert interrupted.outcomes() == {"0000-only": "completed"}, interrupted.stderr
-    asked, barge_in = interrupted.table("turns")
+    asked, barge_in, _ = interrupted.table("turns")
     assert (asked["kind"], asked["outcome"], asked["truncated"]) == ("script", "answered", False)
     assert "cut_by_callee" in asked["labels"].split("; ")
     assert (barge_in["kind"], barge_in["line"], barge_in["outcome"]) == ("barge_in", "please-repeat", "answered")
@@ -134,11 +149,11 @@ def test_an_interrupted_reply_was_given_and_the_barge_in_has_its_own(interrupted
     assert barge_in["reply_start_s"] > barge_in["speech_end_s"] > asked["reply_end_s"]
     assert interrupted.table("gaps") == []
     figures = interrupted.summary()["arms"]["only"]["figures"]
-    assert (figures["script_turns"]["turns"], figures["barge_ins"]["said"], figures["barge_ins"]["n"]) == (1, 1, 1)
+    assert (figures["script_turns"]["turns"], figures["barge_ins"]["said"], figures["barge_ins"]["n"]) == (2, 1, 1)
 
 
 def test_the_callee_interrupts_when_it_was_told_to(interrupted: Results) -> None:
-    asked, barge_in = interrupted.table("turns")
+    asked, barge_in, _ = interrupted.table("turns")
     # A busy machine can make the callee later, never sooner; the reply goes on for another second at least.
     assert AFTER_S - 0.15 < barge_in["speech_start_s"] - asked["reply_start_s"] < AFTER_S + 0.8
     left, zero_s = left_channel(interrupted)
@@ -153,7 +168,7 @@ def left_channel(run: Results) -> tuple[Samples, float]:
 
 
 def test_the_agent_stops_and_the_recording_tells_when(interrupted: Results) -> None:
-    asked, barge_in = interrupted.table("turns")
+    asked, barge_in, _ = interrupted.table("turns")
     *_, cut = interrupted.truth("interrupted")
     (sent,) = [one for one in interrupted.truth("reply_audio_sent") if one["turn"] == cut["turn"]]
     heard_s = asked["reply_end_s"] - asked["reply_start_s"]
@@ -167,13 +182,62 @@ def test_the_agent_stops_and_the_recording_tells_when(interrupted: Results) -> N
     assert barge_in["stop_ms"] == pytest.approx((loud[-1] + 1) * 10, abs=60)
 
 
+SPOKEN = ("what-is-it-about", "please-repeat", "who-is-calling")
+
+
+def speech_dbfs() -> float:
+    """Active speech level of the lines, as they are before they are sent."""
+    level = active_level_dbfs(np.concatenate([read_line(AUDIO / f"{name}.wav").samples for name in SPOKEN]), RATE)
+    assert level is not None
+    return level
+
+
 def test_the_noise_is_as_loud_as_asked_for_and_always_there(interrupted: Results) -> None:
     left, _ = left_channel(interrupted)
     (first, *_) = (event for event in interrupted.events("0000-only") if isinstance(event, LineStarted))
-    spoken = [read_line(AUDIO / f"{name}.wav").samples for name in ("what-is-it-about", "please-repeat")]
-    speech = active_level_dbfs(np.concatenate(spoken), RATE)
-    assert speech is not None
-    before = left[RATE // 2 : first.start_sample].astype(np.float64)
-    level = 10 * np.log10(np.mean(before**2) / 32768**2)
-    assert level == pytest.approx(speech - SNR_DB, abs=1.5)
-    assert np.mean([one > speech - SNR_DB - 20 for one in loudness(left[RATE // 2 :])]) > 0.97
+    through = telephone(noise(NoiseKind.PINK, 30 * RATE, speech_dbfs() - SNR_DB, seed=1))
+    assert level_dbfs(left[RATE // 2 : first.start_sample]) == pytest.approx(level_dbfs(through), abs=1.5)
+    assert np.mean([one > level_dbfs(through) - 20 for one in loudness(left[RATE // 2 :])]) > 0.95
+
+
+def level_dbfs(samples: Samples) -> float:
+    return float(10 * np.log10(np.mean(samples.astype(np.float64) ** 2) / 32768**2))
+
+
+def test_everything_that_is_sent_went_over_the_telephone(interrupted: Results) -> None:
+    left, _ = left_channel(interrupted)
+    (last,) = (event for event in interrupted.events("0000-only") if isinstance(event, LineStarted) and event.turn == 2)
+    said = read_line(AUDIO / "who-is-calling.wav").samples
+    for sent in (left[: 4 * RATE], left[last.start_sample : last.end_sample]):
+        assert above_the_band(sent) < above_the_band(said) / 10
+
+
+def above_the_band(samples: Samples) -> float:
+    """Share of the power beyond what a telephone passes."""
+    power = np.abs(np.fft.rfft(samples.astype(np.float64))) ** 2
+    return float(power[np.fft.rfftfreq(len(samples), 1 / RATE) > 4200].sum() / power.sum())
+
+
+def test_as_many_packets_are_lost_as_were_to_be_and_what_came_before_is_heard_instead(interrupted: Results) -> None:
+    left, _ = left_channel(interrupted)
+    packet = RATE // 50
+    # The first 10 ms of what stands in for a packet are those of the one before, to the sample; noise never repeats.
+    again = (left[packet:] == left[:-packet]) & (left[packet:] != 0)
+    edges = np.flatnonzero(np.diff(again, prepend=False, append=False)).reshape(-1, 2)
+    lost = np.count_nonzero(edges[:, 1] - edges[:, 0] > packet // 4)
+    assert lost / (len(left) / packet) == pytest.approx(LOSS, abs=LOSS / 2)
+
+
+def test_a_line_with_a_pause_is_one_utterance_and_one_turn(interrupted: Results) -> None:
+    asked, barge_in, paused = interrupted.table("turns")
+    assert [row["line"] for row in (asked, barge_in, paused)] == list(SPOKEN)
+    assert (paused["kind"], paused["outcome"], paused["lost"]) == ("script", "answered", False)
+    heard = [one["at_s"] for one in interrupted.truth("caller_speech_end") if one["at_s"] > barge_in["reply_start_s"]]
+    assert len([at_s for at_s in heard if at_s < paused["reply_start_s"]]) == 1
+    said = read_line(AUDIO / "who-is-calling.wav").samples
+    (started,) = (e for e in interrupted.events("0000-only") if isinstance(e, LineStarted) and e.turn == 2)
+    assert started.end_sample - started.start_sample == len(said) + PAUSE["for_s"] * RATE
+    left, _ = left_channel(interrupted)
+    quiet = [level < speech_dbfs() - 12 for level in loudness(left[started.start_sample : started.end_sample])]
+    longest = max(len(list(run)) for is_quiet, run in groupby(quiet) if is_quiet)
+    assert longest / 100 == pytest.approx(PAUSE["for_s"] + AROUND_PAUSE_S, abs=0.1)
