@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from loadtest.audio.noise import to_samples
@@ -18,12 +20,18 @@ ROOTS = (0, 9, 5, 7, 2, 4, 7, 0)
 
 def hold_music(seconds: float, level_dbfs: float, seed: int) -> Samples:
     """Pieces of a minute: each with a key, tempo, timbre and dynamics of its own, a pause between them."""
+    music = _music(seconds, seed)
+    return to_samples(music * (FULL_SCALE * 10 ** (level_dbfs / 20) / float(np.sqrt(np.mean(music**2)))))
+
+
+@lru_cache(maxsize=1)
+def _music(seconds: float, seed: int) -> Floats:
+    """At no particular level."""
     rng = np.random.default_rng(seed)
     pieces: list[Floats] = []
     while sum(map(len, pieces)) < seconds * RATE:
         pieces += [_piece(rng), np.zeros(int(rng.uniform(0.2, 2.0) * RATE))]
-    music = np.concatenate(pieces)[: round(seconds * RATE)]
-    return to_samples(music * (FULL_SCALE * 10 ** (level_dbfs / 20) / float(np.sqrt(np.mean(music**2)))))
+    return np.concatenate(pieces)[: round(seconds * RATE)]
 
 
 def _piece(rng: np.random.Generator) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,23 +15,16 @@ from loadtest.audio.impairments import Law, add_noise, lose_packets, telephone
 from loadtest.audio.noise import NoiseKind
 from loadtest.audio.sounds import SoundKind
 from loadtest.audio.wav import RATE, Samples
+from tests.accuracy.opus import through_opus
 from tests.unit.audio.signals import Floats, amplitude, noise, shipped_lines, to_int16
 
 VOICES = Path(__file__).parents[3] / "loadtest" / "stack" / "gemini" / "voices"
 DTMF_HZ = ((697, 770, 852, 941), (1209, 1336, 1477, 1633))
 
 
-def through_opus(samples: Samples) -> Samples:
-    coded = io.BytesIO()
-    soundfile.write(coded, samples, RATE, format="OGG", subtype="OPUS")
-    coded.seek(0)
-    decoded, _ = soundfile.read(coded, dtype="int16")
-    return np.asarray(decoded)
-
-
 LINES: dict[str, Callable[[Samples], Samples]] = {
     "clean": lambda heard: heard,
-    "Opus": through_opus,
+    "Opus": lambda heard: through_opus(heard, 24),
     "G.711": lambda heard: telephone(heard, Law.A),
     "2 % lost": lambda heard: lose_packets(heard, 0.02, seed=3),
     "noise, 20 dB": lambda heard: add_noise(heard, NoiseKind.WHITE, 20.0, seed=3),

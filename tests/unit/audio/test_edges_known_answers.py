@@ -5,15 +5,14 @@ A detector whose onsets are 100 ms late, or one sample rate off, fails every tes
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import soundfile
 
 from loadtest.audio.edges import speech_segments
 from loadtest.audio.wav import RATE, Line, Samples
+from tests.accuracy.opus import through_opus
 from tests.unit.audio.signals import Floats, burst, defined_edges, noise, shipped_lines, to_int16
 
 LEVELS = (-40.0, -30.0, -20.0, -10.0, -3.0)
@@ -115,16 +114,7 @@ def test_lines_20_db_above_the_noise_lose_only_their_soft_beginnings(
 @pytest.mark.parametrize("level", LEVELS)
 def test_opus_does_not_move_the_onsets(lines: list[tuple[Line, tuple[int, int]]], level: float) -> None:
     placed = place_lines(lines, level)
-    onset, end = errors_ms(through_opus(to_int16(placed.channel)), placed.edges)
+    onset, end = errors_ms(through_opus(to_int16(placed.channel), 24), placed.edges)
     assert p95(onset) <= 10.0
     assert abs(float(np.median(onset))) <= 1.0
     assert abs(float(np.median(end))) <= 5.0
-
-
-def through_opus(samples: Samples) -> Samples:
-    coded = io.BytesIO()
-    soundfile.write(coded, samples, RATE, format="OGG", subtype="OPUS")
-    coded.seek(0)
-    decoded, rate = soundfile.read(coded, dtype="int16")
-    assert rate == RATE
-    return np.asarray(decoded)

@@ -270,11 +270,15 @@ def test_what_is_wrong_is_said_with_its_place(
     assert problems_of(path) == [said]
 
 
-def test_more_texts_than_anybody_would_listen_to_are_refused(spoil: Spoil, installed: Installed) -> None:
-    many = SPOKEN.replace("[Tuesday, Friday]", str([f"day {i}" for i in range(200)]))
+def test_more_texts_than_anybody_would_listen_to_are_refused(
+    spoil: Spoil, installed: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.scenario.script_files.MOST_TEXTS", 10)
+    many = SPOKEN.replace("[Tuesday, Friday]", str([f"day {i}" for i in range(4)]))
     (problem,) = problems_of(script(spoil, many))
-    limit = "lines.1.say: expected at most 500 texts in a script, one for each combination of values in a line"
-    assert f"{limit}; found 800 up to here" in problem
+    limit = "lines.1.say: expected at most 10 texts in a script, one for each combination of values in a line"
+    assert f"{limit}; found 16 up to here" in problem
+    assert len(installed.texts()) == 4  # nothing is spoken in vain
 
 
 def test_without_a_voice_the_first_line_to_speak_is_named(

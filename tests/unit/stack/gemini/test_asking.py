@@ -11,7 +11,7 @@ from loadtest.audio.impairments import add_noise, lose_packets, telephone
 from loadtest.audio.noise import NoiseKind
 from loadtest.audio.wav import RATE, Samples
 from loadtest.stack.gemini.asking import Asking
-from tests.unit.audio.scenes import through_opus
+from tests.accuracy.opus import through_opus
 from tests.unit.audio.signals import shipped_lines
 
 LINES = {line.name: line.samples for line in shipped_lines()}
@@ -21,13 +21,13 @@ NAMES = list(LINES)
 
 def bad_line(heard: Samples) -> Samples:
     """All of it together."""
-    return through_opus(lose_packets(telephone(add_noise(heard, NoiseKind.BABBLE, 10.0, 5)), 0.05, 9))
+    return through_opus(lose_packets(telephone(add_noise(heard, NoiseKind.BABBLE, 10.0, 5)), 0.05, 9), 32)
 
 
 PATHS: dict[str, Callable[[Samples], Samples]] = {
     "clean": lambda heard: heard,
     "softer": lambda heard: (heard // 8).astype(np.int16),
-    "Opus": through_opus,
+    "Opus": lambda heard: through_opus(heard, 24),
     "G.711": telephone,
     "5 % lost": lambda heard: lose_packets(heard, 0.05, 3),
     "noise, 20 dB": lambda heard: add_noise(heard, NoiseKind.PINK, 20.0, 7),
