@@ -18,10 +18,7 @@ import aiohttp
 import soundfile
 
 from loadtest.audio.wav import RATE, Samples
-from loadtest.errors import StackError
 from loadtest.redact import keep_secret
-from loadtest.scenario.faults import Fault
-from loadtest.stack.gemini.faults import missing
 from loadtest.stack.ports import LOOPBACK
 from loadtest.stack.service import Service
 from loadtest.stack.tls import ServerTls
@@ -98,11 +95,6 @@ async def start_simulator(
     key, once it has been read. api_key: what clients must present. asking: the recordings of the lines that ask for the
     agent's tool. Raises StackError when it does not come up.
     """
-    if unwritten := missing(Fault.model_validate(f) for profile in profiles.values() for f in profile["faults"]):
-        raise StackError(
-            f"The simulator cannot do these faults yet: {', '.join(f'{one} by {how}' for one, how in unwritten)}",
-            remedy="Leave them out of the endpoint profiles, or use another trigger: `loadtest faults` lists them.",
-        )
     token = secrets.token_hex(24)
     keep_secret((token, api_key))
     config = folder / "simulator.json"
