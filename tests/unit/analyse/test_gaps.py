@@ -55,6 +55,17 @@ def test_gaps_of_invalid_turns_say_nothing_about_the_agent(tmp_path: Path) -> No
     assert (losses.lost.count, losses.gaps, losses.gap_s_per_talk_hour.amount) == (0, 0, 0.0)
 
 
+def test_a_hole_in_the_greeting_counts_if_the_greeting_does(tmp_path: Path) -> None:
+    """It has no turn; whether the tester was well is said of the call."""
+    run = MadeUp()
+    well, unwell = run.call("ga", 0), run.call("ga", 1, valid=False, invalid_reason="loop_lag 900 ms")
+    for call, gap_ms in ((well, 3_000.0), (unwell, 20_000.0)):
+        run.gap(call, None, gap_ms, kind="mid_reply", excess_ms=gap_ms - 1_000, lost_turn=False)
+        run.turn(call)
+    losses = figures(run, tmp_path).losses
+    assert (losses.gaps, losses.gap_s_per_talk_hour.amount) == (1, 2.0)
+
+
 def test_patience_is_the_median_of_answered_calls(tmp_path: Path) -> None:
     run = MadeUp()
     for patience_s in (4.0, 5.0, 7.0):
