@@ -1,9 +1,12 @@
 """The ground truth: what the simulator did and heard, one JSON line each, for checking the measurement against.
 
 Line types: connection_opened, refused, setup_complete, caller_speech_start, caller_speech_end, reply_started,
-reply_audio_sent, generation_complete, turn_complete, interrupted, fault, go_away, closed. A websocket that the server
-closes before setupComplete has both a `refused` line (with the code) and a `closed` one (phase setup); a refused
-upgrade has `refused` alone. `turn` counts the utterances of the caller in a call from 1, 0 being the greeting.
+reply_audio_sent, generation_complete, turn_complete, interrupted, tool_call, tool_response, tool_cancelled, fault,
+go_away, silence, closed, held, left_out. A websocket that the server closes before setupComplete has both a `refused`
+line (with the code) and a `closed` one (phase setup); an upgrade that is refused, or not waited for, has `refused`
+alone. `fault` is written when it takes effect; `silence`, when F11 ends in it. `held` is an upgrade that waited because
+its client reconnects without end; `left_out` counts the lines, and the faults among them, for which there was no room.
+`turn` counts the utterances of the caller in a call from 1, 0 being the greeting.
 
 Before the run starts, lines go to warmup.jsonl in monotonic seconds; afterwards to gemini.jsonl in run seconds. A
 connection keeps the file that it began with.
