@@ -104,29 +104,11 @@ def _shown(value: str) -> str:
 
 
 def _show_calls(calls: Sequence[PlannedCall]) -> None:
-    import sys
+    from loadtest.cli.table import show_table
 
     shown = len(COLUMNS) if any(call.variables for call in calls) else COLUMNS.index("variables")
-    columns, rows = COLUMNS[:shown], [row[:shown] for row in _rows(calls)]
-    text = {COLUMNS.index(name) for name in ("arm", "pickup", "variables")}
-    if sys.stdout.isatty():
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=SIMPLE_HEAD)
-        for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i in text else "right", no_wrap=True)
-        for row in rows:
-            table.add_row(*map(Text, row))  # what stands in brackets is no markup
-        Console().print(table)
-        return
-    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        cells = [c.ljust(w) if i in text else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        click.echo("  ".join(cells).rstrip())
-    click.echo()
+    rows = [row[:shown] for row in _rows(calls)]
+    show_table(COLUMNS[:shown], rows, text=("arm", "pickup", "variables"))
 
 
 def _what(arm: Arm) -> str:
