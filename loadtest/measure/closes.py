@@ -122,7 +122,7 @@ def _sure_phase(record: CallRecord, heard: Sequence[Span], at_s: float) -> Phase
 
 def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase | None:
     """What the conversation was at, seen from the callee's end; audio that the agent has not played yet is a reply."""
-    if any(tool.holds(t_s) for tool in record.probe.tools):
+    if any(_in_tool(tool, record, t_s) for tool in record.probe.tools):
         return "tool"
     if any(generation.replying_at(t_s) for generation in record.probe.generations):
         return "replying"
@@ -142,6 +142,15 @@ def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase | Non
                 return None  # what is heard so soon may have arrived, and a log does not tell
             return "replying" if arrived else "awaiting_reply"
     return "idle"
+
+
+def _in_tool(tool: Span, record: CallRecord, t_s: float) -> bool:
+    """It was open, or what it returned had not been answered: the model had begun nothing since, the callee neither."""
+    if tool.holds(t_s) or t_s < tool.start_s:
+        return tool.holds(t_s)
+    begun = (generation.created_s for generation in record.probe.generations)
+    since = (*(b for b in begun if b is not None), *(line.speech_start_s for line in record.lines))
+    return not any(tool.end_s < at_s <= t_s for at_s in since)
 
 
 def _turn_over(record: CallRecord, t_s: float) -> bool:

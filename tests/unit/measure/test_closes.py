@@ -79,6 +79,23 @@ def test_what_is_still_heard_of_a_turn_that_was_over_is_no_reply_in_progress(don
     assert close["phase"] == phase
 
 
+def after_a_tool(*, at: float) -> str:
+    call = Conversation().connects(-1).says(2, 3).generates("a", 3.4, done=3.6)
+    call.probe(3.5, wire.Tool("look_up", "called")).probe(3.6, wire.Tool("look_up", "returned"))
+    call.generates("b", 4.4, 4.5, 5.0, 5.5).hears((4.8, 5.6)).says(7, 8)
+    (close,) = call.loses(at).connects(at + 0.1, n=2).hangs_up(12).rows().closes
+    assert isinstance(close["phase"], str)
+    return close["phase"]
+
+
+def test_a_tool_is_in_use_until_what_it_returned_is_answered() -> None:
+    assert after_a_tool(at=3.45) == "awaiting_reply"
+    assert after_a_tool(at=3.55) == "tool"
+    assert after_a_tool(at=4.2) == "tool"
+    assert after_a_tool(at=4.45) == "awaiting_reply"
+    assert after_a_tool(at=8.5) == "awaiting_reply"
+
+
 def test_a_close_in_the_reply_cuts_it() -> None:
     call = (
         Conversation()
