@@ -108,7 +108,7 @@ def _clocks(
     own = {call.call_id: bounds(named[call.call_id], call.events) for call in calls if call.call_id in named}
     known = {call_id: one for call_id, one in own.items() if one != Bounds()}
     all_of_them = met(known.values())
-    agree = all_of_them.known or not known
+    agree = all_of_them.possible
     at = next(fact.at for fact in told if fact.at is not None)
     own_machine = all(call.own_machine for call in calls if call.call_id in named or not named)
 

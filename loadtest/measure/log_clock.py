@@ -34,8 +34,13 @@ class Bounds:
     most_s: float = math.inf
 
     @property
+    def possible(self) -> bool:
+        """Nothing in it is a contradiction."""
+        return self.least_s <= self.most_s
+
+    @property
     def known(self) -> bool:
-        return math.isfinite(self.least_s) and math.isfinite(self.most_s) and self.least_s <= self.most_s
+        return self.possible and math.isfinite(self.least_s) and math.isfinite(self.most_s)
 
     def span(self, at: Stamp) -> tuple[float, float]:
         """Run seconds between which it was logged."""
@@ -57,7 +62,7 @@ def bounds(facts: Iterable[Fact], events: Sequence[Event]) -> Bounds:
 
 
 def met(all_of_them: Iterable[Bounds]) -> Bounds:
-    """The difference that fits all calls; not `known` if none does."""
+    """The difference that fits all calls; not `possible` if none does."""
     found = Bounds()
     for one in all_of_them:
         found = found.and_(one)

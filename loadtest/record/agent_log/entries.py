@@ -24,7 +24,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _CONTAINER = re.compile(r"^(?:[\w./-]{1,64} +\| |\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] )")
 _HEAD = re.compile(rf"\s*(?:- )?[\[(]?(?P<level>{_LEVEL})\b[\])]?\s*(?:- |: ?)?", re.IGNORECASE)
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<name>[\w.]+):(?P<message>.*)", re.DOTALL)
-_NAME = re.compile(r"(?P<name>(?:livekit|google|websockets)(?:\.\w+)*)(?: - |: | +)")
+_NAME = re.compile(r"(?P<name>[A-Za-z_][\w.-]*) - |(?P<dotted>(?:livekit|[A-Za-z_]\w*(?:\.\w+)+))(?:: | +)")
 _TIMES: Final = ("timestamp", "time", "ts", "@timestamp", "asctime", "datetime")
 _LEVELS: Final = ("level", "levelname", "severity")
 _MESSAGES: Final = ("message", "msg", "event", "text")
@@ -114,10 +114,13 @@ class _Days:
 def _with(entry: Entry, more: list[str]) -> Entry:
     if not more:
         return entry
-    last, fields = more[-1], entry.fields
-    if not fields:  # the message itself had several lines
-        last, fields = _split_extra(last)
-    return replace(entry, trace="\n".join([*filter(None, [entry.trace]), *more[:-1], last]), fields=fields)
+    fields, behind = entry.fields, list(more)
+    if not fields:  # the message itself has several lines, and they stand behind its last one
+        for number, line in enumerate(behind):
+            behind[number], fields = _split_extra(line)
+            if fields:
+                break
+    return replace(entry, trace="\n".join([*filter(None, [entry.trace]), *behind]), fields=fields)
 
 
 def _entry(line: Line, text: str) -> Entry | None:
@@ -174,7 +177,7 @@ def _of_text(line: Line, text: str) -> Entry | None:
         line=line.number,
         at=at,
         level=level,
-        name=None if named is None else named["name"],
+        name=None if named is None else named["name"] or named["dotted"],
         message=message,
         fields=fields,
     )

@@ -53,6 +53,10 @@ def of_call(name: str, call: str) -> list[object]:
     [
         ("json-1.6.0.jsonl", "0002-plugin-1-6-0", wire.Closed(0, 1011, "Internal error encountered.", "server", "")),
         ("json-1.8.9.jsonl", "0003-plugin-1-8-9", wire.Closed(0, 1011, "Internal error encountered.", "server", "")),
+        ("plain-1.6.0.txt", "0000-old", wire.Closed(0, 1011, "Internal error encountered.", "server", "")),
+        ("plain-1.8.9.txt", "0001-new", wire.Closed(0, 1011, "Internal error encountered.", "server", "")),
+        ("plain-1.6.0.txt", "0003-old", wire.Closed(0, 1006, "", "none", "")),
+        ("plain-1.8.9.txt", "0002-new", wire.Closed(0, 1006, "", "none", "")),
         ("json-1.6.0.jsonl", "0006-plugin-1-6-0", wire.Closed(0, 1006, "", "none", "")),
         ("json-1.8.9.jsonl", "0007-plugin-1-8-9", wire.Closed(0, 1006, "", "none", "")),
         ("json-1.6.0.jsonl", "0005-plugin-1-6-0", wire.GoAway(0, 3.0)),
@@ -71,7 +75,13 @@ def test_a_close_is_told_once_with_code_side_and_both_connects(name: str, call: 
 
 
 @pytest.mark.parametrize(
-    ("name", "call"), [("json-1.6.0.jsonl", "0014-plugin-1-6-0"), ("json-1.8.9.jsonl", "0015-plugin-1-8-9")]
+    ("name", "call"),
+    [
+        ("json-1.6.0.jsonl", "0014-plugin-1-6-0"),
+        ("json-1.8.9.jsonl", "0015-plugin-1-8-9"),
+        ("plain-1.6.0.txt", "0004-old"),
+        ("plain-1.8.9.txt", "0005-new"),
+    ],
 )
 def test_a_refused_upgrade_has_its_status_and_ends_the_session(name: str, call: str) -> None:
     refused, over = (one for one in of_call(name, call) if not isinstance(one, Spoken))
@@ -349,6 +359,6 @@ def test_memory_does_not_grow_with_the_log() -> None:
 
 
 def test_what_is_kept_of_a_fact_is_the_fact() -> None:
-    for name in ("json-1.6.0.jsonl", "json-1.8.9.jsonl", "incident.txt"):
-        for fact in facts_of_files([LOGS / name], Reading()):
+    for path in LOGS.iterdir():
+        for fact in facts_of_files([path], Reading()):
             assert read_fact(fact_line(fact)) == fact
