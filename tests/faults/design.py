@@ -69,7 +69,7 @@ FAULTS: Mapping[str, tuple[Wish, ...]] = {
     "F3": tuple(_wish({"fault": "F3", "at_tool_call": 1, "variant": form}) for form in ("internal", "not_found")),
     "F4": tuple(_wish({"fault": "F4", "at_connected_s": 8, "variant": form}) for form in ("unavailable", "deadline")),
     "F5": (_wish(_connect("F5"), lasts_s=SILENT_S), _wish(*_reconnect("F5"))),
-    "F6": (_wish({"fault": "F6", "refused_s": 6}, at_run_s=3.0),),
+    "F6": (_wish({"fault": "F6", "refused_s": 6}, at_run_s=-5.0),),
     "F7": (_wish({"fault": "F7", "per_turn": 0.85}, at_run_s=-8.0),),
     # Half a second into a turn is before its audio, as with real delays.
     "F8": (_wish(*_reconnect("F8"), delay_ms=700),),
@@ -175,8 +175,9 @@ def design(
     pairs += [(None, None)] * controls
     random.Random(seed).shuffle(pairs)
     late = [fault for fault in AT_RUN if fault in faults]
-    pairs += [(fault, FAULTS[fault][0]) for fault in late for _ in range(rounds)]
-    burst_from = arms * (len(pairs) - (rounds if "F6" in late else 0))
+    # Those of the last pair of F6 come when it has struck: they are refused.
+    pairs += [(fault, FAULTS[fault][0]) for fault in late for _ in range(rounds + (fault == "F6"))]
+    burst_from = arms * (len(pairs) - (rounds + 1 if "F6" in late else 0))
     due = [min(i, burst_from) * every_s + max(0, i - burst_from) * BURST_EVERY_S for i in range(arms * len(pairs))]
     made = tuple(
         Pair(

@@ -20,8 +20,9 @@ from loadtest.record.plan_io import read_plan
 from loadtest.record.reader import read_events
 from loadtest.record.run_json import RunInfo
 from loadtest.record.run_scenario import read_run_scenario
+from loadtest.scenario.models import Scenario
 
-__all__ = ["EVIDENCES", "Evidence", "measured"]
+__all__ = ["EVIDENCES", "Evidence", "measured", "read_record", "without_limits", "without_probe"]
 
 INDULGENT: Final = 1e6
 """A limit that nothing exceeds."""
@@ -37,10 +38,7 @@ def measured(folder: RunFolder, *, indulgent: bool = False) -> Mapping[Evidence,
     """
     scenario, run = read_run_scenario(folder), RunInfo.read(folder)
     if indulgent:
-        limits = scenario.validity
-        scenario = scenario.model_copy(
-            update={"validity": limits.model_copy(update=dict.fromkeys(type(limits).model_fields, INDULGENT))}
-        )
+        scenario = without_limits(scenario)
     cores = run.host["cores"]
     assert isinstance(cores, int)
     machine = Machine.of(read_health(folder.health), cores, scenario.validity)
@@ -49,8 +47,8 @@ def measured(folder: RunFolder, *, indulgent: bool = False) -> Mapping[Evidence,
     for planned in read_plan(folder.plan):
         if not folder.call(planned.call_id).edges.exists():
             continue
-        full = _record(folder, planned)
-        bare = _without_probe(full)
+        full = read_record(folder, planned)
+        bare = without_probe(full)
         by_log = replace(bare, probe=logged.get(planned.call_id, bare.probe))
         records: dict[Evidence, CallRecord] = {"probe": full, "agent_log": by_log, "acoustic": bare}
         for evidence, record in records.items():
@@ -58,7 +56,15 @@ def measured(folder: RunFolder, *, indulgent: bool = False) -> Mapping[Evidence,
     return found
 
 
-def _record(folder: RunFolder, planned: PlannedCall) -> CallRecord:
+def without_limits(scenario: Scenario) -> Scenario:
+    """The same scenario, by which no turn is invalid and the tester is never late."""
+    limits = scenario.validity
+    none = limits.model_copy(update=dict.fromkeys(type(limits).model_fields, INDULGENT))
+    return scenario.model_copy(update={"validity": none})
+
+
+def read_record(folder: RunFolder, planned: PlannedCall) -> CallRecord:
+    """A call with all that its probe told."""
     call = folder.call(planned.call_id)
     record = call_record(planned, read_events(call.events), read_edges(call.edges))
     probe_file = folder.probe / f"{planned.call_id}.jsonl"
@@ -68,6 +74,7 @@ def _record(folder: RunFolder, planned: PlannedCall) -> CallRecord:
     return replace(record, events=events, probe=probe_log(events))
 
 
-def _without_probe(record: CallRecord) -> CallRecord:
+def without_probe(record: CallRecord) -> CallRecord:
+    """The same call, as if its agent carried none."""
     events = tuple(event for event in record.events if not isinstance(event, ProbeMessage | ClockSync))
     return replace(record, events=events, probe=probe_log(events))

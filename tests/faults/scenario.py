@@ -56,7 +56,13 @@ def files(plan: Design, plugins: Sequence[str], *, script: str, profile: str, sc
         "cap": CAP,
         "script": script,
         # The agent may pause for as long as F23 and F32 make it; no silence is as long as patience but a lost turn's.
-        "callee": {"ring_s": 0.5, "patience_s": 7.0, "reprompts": 2, "agent_finished_after_s": 1.7},
+        "callee": {
+            "ring_s": 0.5,
+            "greeting_limit_s": 12.0,
+            "patience_s": 7.0,
+            "reprompts": 2,
+            "agent_finished_after_s": 1.7,
+        },
     }
     longest = max(plan.busy)
     mean = sum(pair.lasts_s * len(pair.slots) for pair in plan.pairs) / (plan.due[-1] + plan.pairs[-1].lasts_s)
