@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,7 +34,7 @@ TOLD = ("livekit-agents", "livekit-plugins-google", "google-genai", "livekit")
 """What a figure depends on most."""
 REMEDY = (
     "Preparing it needs PyPI, or the index that uv's own settings name (UV_DEFAULT_INDEX), and ready-made packages for "
-    "this Python and machine: x86-64 or ARM. With them, run `loadtest stack install --plugin VERSION` once; from then "
+    "this Python and machine: x86-64 or ARM. With them, run `loadtest stack install --plugin {plugin}` once; from then "
     "on it needs no network."
 )
 NOT_INHERITED = ("PYTHONHOME", "VIRTUAL_ENV")
@@ -79,11 +79,11 @@ def generation_environ(environ: Mapping[str, str], folder: Path) -> dict[str, st
     """
     probe = find_spec("loadtest_probe")
     assert probe is not None, "a dependency of loadtest"
-    (package,) = probe.submodule_search_locations or ()
+    assert probe.origin is not None
     folder.mkdir(parents=True, exist_ok=True)
     way = folder / "loadtest_probe"
     if not way.is_symlink():
-        way.symlink_to(Path(package).resolve(), target_is_directory=True)
+        way.symlink_to(Path(probe.origin).resolve().parent, target_is_directory=True)
     return {k: v for k, v in environ.items() if k not in NOT_INHERITED} | {"PYTHONPATH": str(folder)}
 
 
@@ -106,27 +106,25 @@ def _make(plugin: str, folder: Path) -> None:
     for abandoned in folder.parent.glob(f"{folder.name}-*"):  # of a preparation that was killed; we hold the lock
         if abandoned.is_dir():
             shutil.rmtree(abandoned)
-    name = f"Google plugin {plugin}"
     packages = sum(line[:1].isalnum() for line in _list_of(plugin).read_text().splitlines())
     making = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
-        with progress(
-            name, f"preparing its environment of some {packages} packages once; this can take minutes."
-        ) as say:
+        announcement = f"preparing its environment of some {packages} packages once; this can take minutes."
+        with progress(f"Google plugin {plugin}", announcement) as say:
             python = str(making / "bin" / "python")
             venv = ["venv", "--quiet", "--allow-existing", "--relocatable", "--python", sys.executable, str(making)]
-            _uv(name, venv, cwd=folder.parent)
+            _uv(plugin, venv, cwd=folder.parent)
             listed = ["--require-hashes", "--only-binary", ":all:", str(_list_of(plugin))]
-            _uv(name, ["pip", "sync", "--python", python, *listed], cwd=folder.parent, say=say)
+            _uv(plugin, ["pip", "sync", "--python", python, *listed], cwd=folder.parent, say=say)
             say("trying it")
-            _try(name, python)
+            _try(plugin, python)
         making.replace(folder)
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    click.echo(f"{name}: ready in {folder}", err=True)
+    click.echo(f"Google plugin {plugin}: ready in {folder}", err=True)
 
 
-def _uv(name: str, arguments: list[str], *, cwd: Path, say: Callable[[str], None] | None = None) -> None:
+def _uv(plugin: str, arguments: list[str], *, cwd: Path, say: Callable[[str], None] | None = None) -> None:
     env = {k: v for k, v in os.environ.items() if k not in NOT_FOR_UV} | {"UV_PYTHON_DOWNLOADS": "never"}
     last: deque[str] = deque(maxlen=12)
     # Not where the user is: uv would read the pyproject.toml of whatever project that is.
@@ -138,13 +136,16 @@ def _uv(name: str, arguments: list[str], *, cwd: Path, say: Callable[[str], None
                 say(line.strip().lower())
         code = process.wait()
     if code != 0:
-        said = "\n".join(f"    {line[:300]}" for line in last)
-        raise StackError(f"{name}: its environment cannot be made: uv ended with code {code}\n{said}", remedy=REMEDY)
+        raise _cannot(plugin, f"its environment cannot be made: uv ended with code {code}", last)
 
 
-def _try(name: str, python: str) -> None:
-    command = [python, "-W", "ignore", "-c", "import livekit.agents, livekit.plugins.google"]
+def _try(plugin: str, python: str) -> None:
+    command = [python, "-I", "-W", "ignore", "-c", "import livekit.agents, livekit.plugins.google"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
-        said = "\n".join(f"    {line[:300]}" for line in done.stdout.splitlines()[-6:])
-        raise StackError(f"{name}: what was installed does not load\n{said}", remedy=REMEDY)
+        raise _cannot(plugin, "what was installed does not load", done.stdout.splitlines()[-6:])
+
+
+def _cannot(plugin: str, what: str, said: Iterable[str]) -> StackError:
+    quoted = "\n".join(f"    {line[:300]}" for line in said)
+    return StackError(f"Google plugin {plugin}: {what}\n{quoted}", remedy=REMEDY.format(plugin=plugin))

@@ -81,7 +81,7 @@ def test_without_a_network_it_says_what_uv_said_and_leaves_nothing(
     monkeypatch.setenv("OFFLINE", "1")
     with pytest.raises(StackError, match="Failed to fetch numpy") as error:
         provide_generation("1.6.0")
-    assert "loadtest stack install --plugin" in error.value.remedy
+    assert "loadtest stack install --plugin 1.6.0" in error.value.remedy
     assert machine.left() == set()
     monkeypatch.delenv("OFFLINE")
     assert provide_generation("1.6.0").is_file()
