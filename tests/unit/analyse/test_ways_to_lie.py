@@ -169,6 +169,15 @@ def test_greetings_that_never_came_are_not_dropped(tmp_path: Path) -> None:
     assert figures(never, tmp_path / "never").greeting.latency["p50"].n == 0
 
 
+def test_greetings_during_which_the_tester_was_late_say_nothing(tmp_path: Path) -> None:
+    run = MadeUp()
+    for greeting_latency_ms, valid in ((800.0, True), (900.0, True), (5_000.0, False), (None, False), (6_000.0, None)):
+        run.call("ga", 0, greeting_latency_ms=greeting_latency_ms, valid=valid)
+    greeting = figures(run, tmp_path).greeting
+    assert (greeting.greeted, greeting.calls) == (2, 2)
+    assert greeting.latency["p50"].value_ms in {800.0, 900.0}
+
+
 def test_every_planned_call_counts_once(tmp_path: Path) -> None:
     run = MadeUp()
     for outcome in ("completed", "completed", "no_answer", "dropped", "agent_silent", "something_new"):
