@@ -56,8 +56,13 @@ class Generations:
         self._tell(turn, "created")
         self._guard.run(self._watch, turn, getattr(rt_session, "_current_generation", None))
 
+    def speech_stopped(self) -> None:
+        """Of Google's plugin, the only one whose turns can be watched: its turn is over. Of others: the user's."""
+        if self._current is not None and self._current.watched:
+            self.done()
+
     def done(self) -> None:
-        """The plugin finished the current turn."""
+        """The current turn is over."""
         turn, self._current = self._current, None
         if turn is not None:
             if not self._connection_is_open():

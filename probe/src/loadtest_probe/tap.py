@@ -95,7 +95,7 @@ class Tap:
         handlers: dict[str, Callable[[Any], None]] = {
             "metrics_collected": lambda metrics: self._on_metrics(rt_session, metrics),
             "generation_created": lambda event: self._generations.created(rt_session, event),
-            "input_speech_stopped": lambda _: self._generations.done(),
+            "input_speech_stopped": lambda _: self._generations.speech_stopped(),
             "error": self._on_rt_error,
         }
         for event, handler in handlers.items():
