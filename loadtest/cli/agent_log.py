@@ -5,15 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 import click
 
 from loadtest.errors import RecordError
 
 __all__ = ["named_logs"]
-
-STANDARD_INPUT: Final = Path("/dev/stdin")
 
 
 def named_logs(paths: Iterable[Path]) -> list[Path]:
@@ -24,6 +21,8 @@ def named_logs(paths: Iterable[Path]) -> list[Path]:
 def _standard_input() -> Path:
     if sys.stdin.isatty():
         raise click.BadParameter("nothing is piped in: `agent ... | loadtest ...`", param_hint="--agent-log")
+    from loadtest.jobs.agent_pipe import STANDARD_INPUT
+
     return STANDARD_INPUT
 
 

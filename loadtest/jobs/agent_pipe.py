@@ -17,8 +17,9 @@ from loadtest.record.agent_log import Reading, facts_of_stream
 from loadtest.record.agent_log.facts import Fact
 from loadtest.record.agent_log.store import fact_line, read_fact
 
-__all__ = ["PipedLog", "is_pipe"]
+__all__ = ["STANDARD_INPUT", "PipedLog", "is_pipe", "open_pipe"]
 
+STANDARD_INPUT: Final = Path("/dev/stdin")
 _CHUNK: Final = 1 << 16
 _TICK_S: Final = 0.2
 LAST_WORDS_S: Final = 2.0
@@ -31,8 +32,15 @@ def is_pipe(path: Path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
+def open_pipe(path: Path) -> int:
+    """A descriptor to read from. A named pipe need not have a writer yet: that may be an agent which the run starts."""
+    if path == STANDARD_INPUT:
+        return os.dup(0)
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK)
+
+
 class PipedLog:
-    """Reads `fd` in a thread of its own and keeps what it tells in a file that nobody else sees."""
+    """Reads `fd`, which it closes, in a thread of its own and keeps what it tells in a file that nobody else sees."""
 
     def __init__(self, fd: int, name: str) -> None:
         self.name = name
@@ -60,6 +68,7 @@ class PipedLog:
         self._over.set()
         self._thread.join()
         self._spool.close()
+        os.close(self._fd)
 
     def _read(self) -> None:
         chunks = self._chunks()

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from loadtest.clock import utc_now
 from loadtest.errors import EndedEarlyError, ExitCode, InterruptedRunError, LoadtestError, RecordError
-from loadtest.jobs.agent_pipe import PipedLog, is_pipe
+from loadtest.jobs.agent_pipe import PipedLog, is_pipe, open_pipe
 from loadtest.numbers import Numbers, hash_numbers, keep_numbers, numbers_in, own_numbers
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
@@ -97,7 +97,7 @@ def _reading(agent_log: Path | None) -> Iterator[Path | PipedLog | None]:
     if agent_log is None or not is_pipe(agent_log):
         yield agent_log
         return
-    with agent_log.open("rb", buffering=0) as pipe, contextlib.closing(PipedLog(pipe.fileno(), str(agent_log))) as log:
+    with contextlib.closing(PipedLog(open_pipe(agent_log), str(agent_log))) as log:
         yield log
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from click.testing import CliRunner
 from loadtest.cli import cli
 from loadtest.errors import RecordError
 from loadtest.jobs.agent_log import keep_agent_log
-from loadtest.jobs.agent_pipe import PipedLog, is_pipe
+from loadtest.jobs.agent_pipe import PipedLog, is_pipe, open_pipe
 from loadtest.measure.run import measure_run
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo
@@ -156,17 +155,9 @@ def test_what_cannot_be_told_is_a_warning_of_the_run(run: RunFolder, tmp_path: P
     assert RunInfo.read(run).warnings == ()
 
 
-@contextmanager
-def pipe() -> Iterator[tuple[int, int]]:
-    ours, theirs = os.pipe()
-    try:
-        yield ours, theirs
-    finally:
-        os.close(ours)
-
-
 def test_a_pipe_is_read_while_it_is_written() -> None:
-    with pipe() as (ours, theirs), closing(PipedLog(ours, "agent")) as log:
+    ours, theirs = os.pipe()
+    with closing(PipedLog(ours, "agent")) as log:
         writer = threading.Thread(target=_write, args=(theirs, (LOG + "x" * 200 + "\n").encode() * 2000))
         writer.start()
         writer.join(60)
@@ -176,17 +167,27 @@ def test_a_pipe_is_read_while_it_is_written() -> None:
 
 
 def test_a_pipe_that_nobody_closes_ends_with_the_run() -> None:
-    with pipe() as (ours, theirs), closing(PipedLog(ours, "agent")) as log:
+    ours, theirs = os.pipe()
+    with closing(PipedLog(ours, "agent")) as log:
         os.write(theirs, LOG.encode())
         assert len(list(log.facts())) == 3
         os.close(theirs)
 
 
 def test_a_pipe_of_no_text_is_an_error_and_still_emptied() -> None:
-    with pipe() as (ours, theirs), closing(PipedLog(ours, "agent")) as log:
+    ours, theirs = os.pipe()
+    with closing(PipedLog(ours, "agent")) as log:
         _write(theirs, b"\0" * 1_000_000)
         with pytest.raises(RecordError, match="agent:1: no text"):
             list(log.facts())
+
+
+def test_a_named_pipe_is_open_before_its_writer_is(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with closing(PipedLog(open_pipe(fifo), "fifo")) as log:
+        fifo.write_text(LOG)
+        assert len(list(log.facts())) == 3
 
 
 def test_a_fifo_is_a_pipe_and_a_file_is_none(tmp_path: Path) -> None:
