@@ -171,10 +171,10 @@ def test_greetings_that_never_came_are_not_dropped(tmp_path: Path) -> None:
 
 def test_greetings_during_which_the_tester_was_late_say_nothing(tmp_path: Path) -> None:
     run = MadeUp()
-    for greeting_latency_ms in (800.0, 850.0, 900.0, 950.0):
-        run.call("ga", 0, greeting_latency_ms=greeting_latency_ms)
-    for greeting_latency_ms in (5_000.0, 6_000.0, 7_000.0, None):
-        run.call("ga", 0, greeting_latency_ms=greeting_latency_ms, valid=False)
+    for in_time_ms in (800.0, 850.0, 900.0, 950.0):
+        run.call("ga", 0, greeting_latency_ms=in_time_ms)
+    for late_ms in (5_000.0, 6_000.0, 7_000.0, None):
+        run.call("ga", 0, greeting_latency_ms=late_ms, valid=False)
     greeting = figures(run, tmp_path).greeting
     assert (greeting.greeted, greeting.calls) == (4, 4)
     assert greeting.latency["p50"].value_ms == 850.0
