@@ -39,6 +39,18 @@ def _lost_reply(name: str, api: Literal["gemini", "vertex"]) -> Case:
 _F1 = {"fault": "F1", "at_turn": 1}
 _UNDISTURBED = _greeted(SAY, ("until", "played", 2), ("wait", 0.5))
 _ENDS = (("start",), ("until", "close", 1), ("wait", 1.0))
+_ASK: Step = ("say", str(AUDIO / "where-is-my-parcel.wav"))
+
+
+def _asked(name: str, takes_s: float, *more: Step, **about: Any) -> Case:
+    """The callee asks for the agent's tool."""
+    return Case(name, (("start", takes_s), ("greet",), ("until", "played", 1), ("wait", 0.5), _ASK, *more), **about)
+
+
+def _closed_at_tool(fault: str) -> Case:
+    steps = (("until", "connected", 2), ("wait", SILENCE_S), ("mark", "asks again"), SAY, ("until", "played", 2))
+    return _asked(f"tool-{fault}", 0.05, *steps, faults=({"fault": fault, "at_tool_call": 1},))
+
 
 CASES = (
     Case("undisturbed", _UNDISTURBED),
@@ -76,5 +88,11 @@ CASES = (
         _greeted(SAY, ("until", "ended", 1), SAY, ("until", "heard", 2)),
         (_F1, {"fault": "F15", "variant": "late", "at_connect": 2, "setup_ms_min": 4000, "setup_ms_max": 4001}),
     ),
+    _asked("tool", 0.3, ("until", "played", 2), ("wait", 0.5)),
+    _asked("tool-vertex", 0.3, ("until", "played", 2), ("wait", 0.5), api="vertex"),
+    Case("no-tool", _greeted(_ASK, ("until", "played", 2))),
+    _asked("tool-interrupted", 3.0, ("until", "tool", 1), SAY, ("until", "returned", 1), ("until", "played", 2)),
+    _closed_at_tool("F3"),
+    _closed_at_tool("F18"),
     Case("pending", (("start",), ("greet",), ("until", "failed", 1)), ({"fault": "F1", "at_turn": 0},)),
 )

@@ -13,11 +13,13 @@ is printed as a JSON line {"case", "t" (s since its start), "kind", ...}:
     heard       the agent begins to be heard; played: it ends, or is cut off
     item        what the conversation keeps of a turn
     sent        turns that the client sends: their roles, and whether they ask for a reply
+    tool        the agent's tool is called; returned: it has returned
     keepalive   the client's own settings, where a case has it quicker
     metric, log everything that is measured and logged
 
-A case is a list of steps: `start` starts the session, `greet` asks for a reply, `say` speaks a recording, `until` waits
-for the nth event of a kind (`missed` if it doesn't come), `wait` waits, `mark` prints a line.
+A case is a list of steps: `start` starts the session, with a tool if it is told how long that takes, `greet` asks for a
+reply, `say` speaks a recording, `until` waits for the nth event of a kind (`missed` if it doesn't come), `wait` waits,
+`mark` prints a line.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from typing import Any
 import agent as reference  # type: ignore[import-not-found]  # the reference agent's script; its folder is on the path
 from google.genai import live, types
 from livekit import rtc
-from livekit.agents import Agent
+from livekit.agents import Agent, function_tool
 from livekit.agents.voice import io
 
 PINGS = ("ping_interval", "ping_timeout")
@@ -144,8 +146,9 @@ class Case:
             with contextlib.suppress(Exception):
                 await session.aclose()
 
-    async def _start(self) -> None:
-        await self._session.start(Agent(instructions="You are on the telephone."), record=False)
+    async def _start(self, tool_takes_s: float | None = None) -> None:
+        tools = [] if tool_takes_s is None else [look_up_parcel(self, tool_takes_s)]
+        await self._session.start(Agent(instructions="You are on the telephone.", tools=tools), record=False)
 
     async def _greet(self) -> None:
         self._session.generate_reply()
@@ -189,6 +192,19 @@ class Case:
         )
         if acquired:
             self.tell("connected")
+
+
+def look_up_parcel(case: Case, takes_s: float) -> Any:
+    """The reference agent's tool, which tells of itself and takes its time."""
+    looked_up = reference.ReferenceAgent.look_up_parcel
+
+    async def look_up(number: str) -> Any:
+        case.tell("tool", number=number)
+        await asyncio.sleep(takes_s)
+        case.tell("returned")
+        return "The parcel is out for delivery."
+
+    return function_tool(look_up, name="look_up_parcel", description=str(looked_up.__doc__))
 
 
 class Logged(logging.Handler):

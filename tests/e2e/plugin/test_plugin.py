@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
+from loadtest.audio.wav import read_line
 from loadtest.scenario.endpoint import EndpointProfile
 from loadtest.scenario.plugins import PLUGIN_GENERATIONS
 from loadtest.stack.generations.environment import generation_environ, provide_generation
 from loadtest.stack.simulator import start_simulator
 from loadtest.stack.tls import write_server_tls
 from loadtest.stack.workers import REFERENCE_SCRIPT
-from tests.e2e.harness import profile
+from tests.e2e.harness import AUDIO, profile
 from tests.e2e.plugin.cases import CASES, Case
 
 OLD, NEW = PLUGIN_GENERATIONS
@@ -93,6 +94,7 @@ async def _live(folder: Path) -> Sessions:
         log_path=folder / "simulator.log",
         api_key=key,
         seed=1,
+        asking=(read_line(AUDIO / "where-is-my-parcel.wav").samples,),
     )
     try:
         await simulator.start_faults(time.monotonic())
@@ -404,3 +406,54 @@ def test_a_reply_is_asked_for_with_a_dot_by_1_6_0_and_with_nothing_by_1_8_9(sess
     for plugin, roles in ((OLD, ["user"]), (NEW, [])):
         (asked,) = [event for event in sessions[plugin, "undisturbed"].of("sent") if event["complete"]]
         assert asked["roles"] == roles
+
+
+# The model calls a tool.
+
+
+@pytest.mark.parametrize("case", ["tool", "tool-vertex"])
+def test_the_tool_is_called_and_its_result_is_replied_to(lived: Callable[[str], Lived], case: str) -> None:
+    one = lived(case)
+    assert one.before_end().kinds("heard", "played", "tool", "returned") == [
+        *("heard", "played"),
+        *("tool", "returned"),
+        *("heard", "played"),
+    ]
+    assert [event["number"] for event in one.of("tool")] == ["4711"]
+    order = [line["type"] for line in one.truth if line["type"] in ("tool_call", "tool_response", "reply_started")]
+    assert order == ["reply_started", "tool_call", "tool_response", "reply_started"]
+    assert survived(one)
+
+
+def test_without_a_tool_the_same_line_is_just_answered(lived: Callable[[str], Lived]) -> None:
+    one = lived("no-tool")
+    assert [line["turn"] for line in one.true("reply_started")] == [0, 1]
+    assert one.true("tool_call") == []
+
+
+def test_speech_cancels_the_call_with_1_6_0_whereas_1_8_9_declared_that_it_may_go_on(sessions: Sessions) -> None:
+    old, new = sessions[OLD, "tool-interrupted"], sessions[NEW, "tool-interrupted"]
+    assert [line["turn"] for line in old.true("tool_cancelled")] == [1]
+    assert old.logs("server cancelled tool calls")
+    assert [line["turn"] for line in old.true("reply_started")] == [0, 2]
+    assert new.true("tool_cancelled") == []
+    assert [line["turn"] for line in new.true("reply_started")][:2] == [0, 2]
+    assert survived(old)
+    assert survived(new)
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [("tool-F3", None), ("tool-F18", "Operation is not implemented, or supported, or enabled.")],
+)
+def test_a_close_at_a_tool_call_takes_the_reply(lived: Callable[[str], Lived], case: str, reason: str | None) -> None:
+    one = lived(case)
+    closed = one.true("closed")[0]
+    assert (closed["side"], closed["phase"]) == ("server", "tool")
+    if reason is not None:
+        assert (closed["code"], closed["reason"]) == (1008, reason)
+    assert one.of("tool")
+    assert [line["turn"] for line in one.true("reply_started")] == [0, 2]
+    until = one.after("connected", 2).told
+    assert [event for event in until[: [e["kind"] for e in until].index("mark")] if event["kind"] == "heard"] == []
+    assert survived(one)
