@@ -161,9 +161,9 @@ def _f28(plan: Plan, at: Situation) -> Plan:
     ends_s = plan[split].at_s
     late_s = at.rng.uniform(at.fault.late_ms_min, at.fault.late_ms_max) / 1000
     rest = [replace(step, at_s=step.at_s + late_s) for step in plan[split:] if isinstance(step.what, AudioPart | Say)]
-    mark = Step(ends_s + late_s, Mark(at.fault.fault, late_ms=round(late_s * 1000, 3)))
+    mark = Step(ends_s, Mark(at.fault.fault, late_ms=round(late_s * 1000, 3)))
     complete = Step(max(plan[-1].at_s, rest[-1].at_s), TurnComplete())
-    return (*plan[:split], Step(ends_s, GenerationComplete()), mark, *rest, complete)
+    return (*plan[:split], mark, Step(ends_s, GenerationComplete()), *rest, complete)
 
 
 def _f29(plan: Plan, at: Situation) -> Plan:

@@ -220,6 +220,9 @@ def test_f28_sends_the_rest_of_the_audio_after_generation_complete(drive: Make, 
     before, after = one.audio_parts()[: -len(late)], one.audio_parts()[-len(late) :]
     assert after[0] - before[-1] == pytest.approx(1.5, abs=0.05)
     assert one.lines("fault") == struck("F28", "replying", late_ms=1500.0)
+    # Told as it begins: who speaks into the wait never hears the rest, and the client may drop it.
+    ((told_s, _),) = [(at, line) for at, line in one.truth if line.type == "fault"]
+    assert told_s == pytest.approx(after[0] - 1.5)
 
 
 def test_f29_is_mute_on_this_connection_and_only_there(drive: Make, whole: Drive) -> None:
