@@ -36,8 +36,8 @@ class Losses:
     """Why, most frequent first; `unknown` where there is no evidence."""
     lost_to_1011: int
     """Lost turns whose close is a server-made 1011."""
-    truncated_to_1011: int
-    """Answered turns whose reply such a close cut short."""
+    truncated_to_1011: int | None
+    """Answered turns whose reply such a close cut short. None: some came in a reply, and nothing tells if they did."""
     gaps: int
     """Silences beyond the scenario's limits."""
     gap_s_per_talk_hour: PerUnit
@@ -50,7 +50,8 @@ class Losses:
 def count_losses(calls: pl.DataFrame, script_turns: pl.DataFrame, gaps: pl.DataFrame, closes: pl.DataFrame) -> Losses:
     """Losses of one arm, from its calls and closes, its valid script turns, and its gaps but those of invalid turns."""
     lost = script_turns.filter(pl.col("lost").fill_null(value=False))
-    by_1011 = pl.col("close_id").is_in(server_1011(closes)["close_id"].implode())
+    ours = server_1011(closes)
+    by_1011 = pl.col("close_id").is_in(ours["close_id"].implode())
     dead = gaps.filter((pl.col("kind") == "dead_air") & pl.col("lost_turn").fill_null(value=False))
     talking = calls.filter(pl.col("talk_s").fill_null(0) > 0)
     excess = gaps.group_by("call_id").agg(pl.col("excess_ms").sum() / 1000)
@@ -61,7 +62,9 @@ def count_losses(calls: pl.DataFrame, script_turns: pl.DataFrame, gaps: pl.DataF
         ),
         causes=_causes(lost, dead),
         lost_to_1011=lost.filter(by_1011).height,
-        truncated_to_1011=script_turns.filter(
+        truncated_to_1011=None
+        if ours.filter(pl.col("audible").is_null() & (pl.col("evidence") == "agent_log")).height
+        else script_turns.filter(
             ~pl.col("lost").fill_null(value=False) & pl.col("truncated").fill_null(value=False) & by_1011
         ).height,
         gaps=gaps.filter(pl.col("excess_ms") > 0).height,

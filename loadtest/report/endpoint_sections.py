@@ -193,9 +193,10 @@ def losses_section(summary: Summary) -> Section:
 
 
 def _cost(arm: ArmFigures) -> str:
-    if not arm.losses.lost_to_1011 + arm.losses.truncated_to_1011:
+    lost, cut = arm.losses.lost_to_1011, arm.losses.truncated_to_1011
+    if lost == cut == 0:
         return "none"
-    return f"{plural(arm.losses.lost_to_1011, 'reply', 'replies')} lost, {arm.losses.truncated_to_1011} cut short"
+    return f"{plural(lost, 'reply', 'replies')} lost, {'unknown if others were' if cut is None else cut} cut short"
 
 
 def _patience(arm: ArmFigures) -> str:

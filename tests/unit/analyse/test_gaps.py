@@ -35,6 +35,13 @@ def test_lost_turns_by_cause_and_what_the_1011s_cost(tmp_path: Path) -> None:
     assert (losses.lost_to_1011, losses.truncated_to_1011) == (1, 1)
 
 
+def test_what_a_log_does_not_tell_of_cut_replies_is_not_none(tmp_path: Path) -> None:
+    run = MadeUp()
+    call = run.call("ga", 0)
+    run.turn(call, 700.0, close_id=run.close(call, 10.0, phase="replying", evidence="agent_log"))
+    assert figures(run, tmp_path).losses.truncated_to_1011 is None
+
+
 def test_gap_seconds_are_the_excess_over_all_talk(tmp_path: Path) -> None:
     run = MadeUp()
     call, quiet = run.call("ga", 0, talk_s=120.0), run.call("ga", 1, talk_s=240.0)
