@@ -86,7 +86,7 @@ def _judge(folder: RunFolder, where: Path, *, indulgent: bool) -> int:
     plugins = {arm_of(plugin): plugin for plugin in PLUGINS}
     by_evidence = measured(folder, indulgent=indulgent)
     verdicts: list[Verdict] = []
-    turns = invalid = 0
+    control_calls = turns = invalid = 0
     alarms: dict[Evidence, list[str]] = {evidence: [] for evidence in by_evidence}
     for planned in read_plan(folder.plan):
         asked = slots[str(planned.slot)]
@@ -109,11 +109,12 @@ def _judge(folder: RunFolder, where: Path, *, indulgent: bool) -> int:
                 continue
             alarms[evidence] += [f"{planned.call_id}: {text}" for text in false_alarms(rows)]
             if evidence == "probe":
+                control_calls += 1
                 script = [turn for turn in rows.turns if turn["kind"] == "script"]
                 turns += sum(turn["valid"] for turn in script)
                 invalid += sum(not turn["valid"] for turn in script)
     found = cells(verdicts)
-    controls = Controls(turns, invalid, alarms)
+    controls = Controls(control_calls, turns, invalid, alarms)
     unlike = differences(found, _yaml("differences.yaml"))
     result = totals(found, controls, [one for one in unlike if one.why is None])
     judged = {"short": result.short, "verdicts": [verdict.as_dict() for verdict in verdicts], "alarms": alarms}
@@ -123,6 +124,8 @@ def _judge(folder: RunFolder, where: Path, *, indulgent: bool) -> int:
             date=info.started_utc[:10],
             host=info.host,
             versions=info.versions,
+            generations={plugins[arm]: of["versions"] for arm, of in info.arms.items()},
+            noticed=_noticed(folder),
             found=found,
             controls=controls,
             differences=unlike,
@@ -133,6 +136,18 @@ def _judge(folder: RunFolder, where: Path, *, indulgent: bool) -> int:
     )
     sys.stderr.write("".join(f"{text}\n" for text in (f"{where}", f"{folder.path / JUDGED}", *result.short)))
     return 1 if result.short else 0
+
+
+def _noticed(folder: RunFolder) -> list[str]:
+    """What the run's own summary says of bursts and quotas."""
+    summary = json.loads(folder.summary_json.read_text())
+    told = [
+        f"burst found: {burst['calls']} calls lost their connection within {burst['end_s'] - burst['start_s']:.1f} s, "
+        f"{burst['refused']} connects refused then or soon after"
+        for burst in summary["bursts"]
+    ]
+    quotas = sum(arm["figures"]["closes"]["quota"] for arm in summary["arms"].values())
+    return [*told, f"closes and refusals put down to a quota: {quotas}"]
 
 
 def _yaml(name: str) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ def page(
     date: str,
     host: Mapping[str, Any],
     versions: Mapping[str, str],
+    generations: Mapping[str, Mapping[str, str]],
+    noticed: Sequence[str],
     found: Sequence[Cell],
     controls: Controls,
     differences: Sequence[Difference],
@@ -25,8 +27,11 @@ def page(
     expected: Mapping[str, Any],
     summaries: Mapping[str, str],
 ) -> str:
-    """The page. summaries: one line on what each fault is."""
+    """The page. summaries: one line on what each fault is. generations: packages by arm. noticed: what the summary of
+    the whole run says of its closes.
+    """
     plugins = sorted({cell.plugin for cell in found})
+    dialled = sum(cell.dialled for cell in found if cell.evidence == "probe")
     lines = [
         "# Faults",
         "",
@@ -38,7 +43,10 @@ def page(
         "here: 20 s or so.",
         "",
         f"- {date}; {host.get('cores')} cores, {host.get('system')} {host.get('machine')}",
-        f"- {', '.join(f'{name} {version}' for name, version in versions.items())}",
+        f"- tester: {_versions(versions)}",
+        *(f"- {plugin}: {_versions(of)}" for plugin, of in generations.items()),
+        f"- {dialled} calls with a fault, {controls.calls} without",
+        *(f"- {text}" for text in noticed),
         "",
         "Each call was measured three times: with what the agent's probe told, with the agent's log in its place, and",
         "with neither, by ear alone. The last columns say whether every call of the fault is as it should be: outcome",
@@ -67,6 +75,10 @@ def page(
         for one in differences:
             lines.append(f"- **{_name(one.key)}**: {'; '.join(one.found)}. {one.why or '*Not explained.*'}")
     return "\n".join(lines) + "\n"
+
+
+def _versions(of: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in of.items())
 
 
 def _table(plugin: str, found: Sequence[Cell], expected: Mapping[str, Any], summaries: Mapping[str, str]) -> list[str]:

@@ -48,6 +48,7 @@ class Difference:
 class Controls:
     """Of the calls to which nothing happened. alarms: by evidence, what was found in them all the same."""
 
+    calls: int
     turns: int
     invalid: int
     alarms: Mapping[Evidence, Sequence[str]]
