@@ -27,7 +27,7 @@ ORDINARY_S = 32.0
 """How long a call lasts to which nothing happens, from its dial to its end."""
 SETUP_S = 40.0
 """Of a run before its first call: stack and warm-up."""
-MEASURE_S = 0.7
+MEASURE_S = 0.5
 """To measure one call."""
 
 

@@ -21,7 +21,7 @@ from tests.faults.design import BURST_EVERY_S, EVERY_S, FAULTS, ROUNDS, Design, 
 __all__ = ["CONTROLS", "PLUGINS", "SEED", "arm_of", "asked", "designed", "files", "write"]
 
 PLUGINS = ("1.6.0", "1.8.9")
-CONTROLS = 40
+CONTROLS = 43
 """Pairs of control calls in the whole run."""
 SEED = 20261123
 MODEL = "gemini-3.8-live"

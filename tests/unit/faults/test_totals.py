@@ -8,7 +8,7 @@ from tests.faults.evidence import EVIDENCES, Evidence
 from tests.faults.judge import Verdict
 from tests.faults.totals import Controls, Difference, cells, differences, totals
 
-CONTROLS = Controls(80, 320, 0, {evidence: () for evidence in EVIDENCES})
+CONTROLS = Controls(80, 320, 0, dict.fromkeys(EVIDENCES, ()))
 
 
 def verdict(fault: str, evidence: Evidence = "probe", **changes: Any) -> Verdict:
