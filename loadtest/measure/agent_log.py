@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from loadtest.measure.log_clock import Bounds, bounds, met, of_own_clock
 from loadtest.measure.log_notes import Placed, log_notes
 from loadtest.measure.probe_log import ProbeLog
-from loadtest.record.agent_log.facts import Fact, Job, JobOver, LoopWatch
+from loadtest.record.agent_log.facts import Fact, Job, JobOver, LoopWatch, TurnOver
 from loadtest.record.agent_log.stamps import Stamp
 from loadtest.record.events import AgentLeft, CallStarted, Ended, Event, HangUp
 from loadtest_probe import wire
@@ -19,6 +19,8 @@ __all__ = ["LoggedCall", "LoggedRun", "agent_logs"]
 
 AFTER_S = 2.0
 """What is logged so soon after the hang-up can still be of the call."""
+_OF_WEIGHT = wire.Connected | wire.Closed | wire.GoAway | wire.Refused | wire.SessionClosed | TurnOver
+"""What explains, or would."""
 _Clock = tuple[str, str]
 """File, and kind of its times."""
 
@@ -83,7 +85,7 @@ def agent_logs(
             apart.append(file)
         for call_id, one in _put(told, calls, clocks):
             if call_id is None:
-                unplaced += 1
+                unplaced += isinstance(one.fact.said, _OF_WEIGHT)
             else:
                 placed[call_id].append(replace(one, watched=file in watched, tools=file in tools))
     return LoggedRun(
@@ -138,7 +140,7 @@ def _put(
         assert fact.at is not None
         at, last = _not_before(fact.at, last), fact.at
         clock = clocks.get(fact.ids.call, clocks[None])
-        if fact.elsewhere or (fact.ids.call is None and isinstance(fact.said, Job | JobOver | LoopWatch)):
+        if fact.elsewhere or (fact.ids.call is None and _of_the_worker(fact)):
             continue
         if not clock.known:
             yield None, Placed(fact, 0.0, 0.0)
@@ -151,6 +153,12 @@ def _put(
         elif meets := [call_id for call_id, span in alone.items() if _meets(span, start_s, end_s)]:
             sure = len(meets) == 1 and not any(_meets(span, start_s, end_s) for span in others)
             yield (meets[0] if sure else None), one
+
+
+def _of_the_worker(fact: Fact) -> bool:
+    """It is of the process that serves all calls, or of one that has none any more."""
+    named = isinstance(fact.said, Job | JobOver | LoopWatch)
+    return named or (isinstance(fact.said, wire.AgentLag) and fact.ids.pid is not None)
 
 
 def _meets(span: tuple[float, float] | None, start_s: float, end_s: float) -> bool:

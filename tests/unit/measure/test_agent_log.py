@@ -160,6 +160,25 @@ def test_an_entry_without_ids_is_of_the_only_call_that_was_up() -> None:
     assert run.unplaced == 1
 
 
+def test_a_close_that_is_logged_again_without_its_traceback_is_one() -> None:
+    again = CLOSE.replace("error in receive task", "Gemini Realtime API error")
+    other = "Gemini Realtime API error: 1008 None. models/x is not found"
+    lines = [line(20.0, CLOSE, 1), line(20.01, again, 1), line(20.2, other, 1), line(30.0, again, 1)]
+    run = logged([*told_of(1, 10.0, 40.0), *lines], [call(1, 10.0, 40.0)])
+
+    told = [(type(n.message), getattr(n.message, "code", None)) for n in run.calls["0001-ga"].notes]
+    assert told == [(wire.Closed, 1011), (wire.Refused, 1008), (wire.Refused, 1011)]
+
+
+def test_that_the_worker_itself_was_blocked_is_of_no_call() -> None:
+    blocked = line(20.0, 'event loop blocked for 3000ms {"pid": 1}')
+    inside = line(21.0, "event loop blocked for 200ms", 1)
+    run = logged([*told_of(1, 10.0, 40.0), blocked, inside], [call(1, 10.0, 40.0)])
+
+    assert [lag.ms for lag in run.calls["0001-ga"].lags] == [200.0]
+    assert run.unplaced == 0
+
+
 def test_where_somebody_elses_call_was_up_nothing_goes_by_time() -> None:
     theirs = [line(15.0, 'received job request {"job_id": "AJ_9", "room": "sales"}')]
     over = [line(30.0, 'process exiting {"job_id": "AJ_9", "room": "sales"}')]
