@@ -158,6 +158,14 @@ def test_a_reply_right_behind_the_re_prompt_may_be_to_either() -> None:
     assert gap(with_log(call.says_goodbye(18, 19).hangs_up(20), *METRICS))["cause"] == "unknown"
 
 
+def test_speech_in_the_middle_of_a_line_answers_it_early_for_all_that_a_log_tells() -> None:
+    """With a probe it would be a hole of the reply before: no audio of a new turn had arrived."""
+    call = Conversation().hears((1, 3), (8, 9), (12.5, 14)).says(5, 7).says(11, 13).says_goodbye(18, 19).hangs_up(20)
+    turns = ((9.2, TurnOver(1.0, silent=False, spoke=True)), (14.2, TurnOver(1.5, silent=False, spoke=True)))
+
+    assert with_log(call, *METRICS, *turns).gaps == []
+
+
 def test_whether_a_close_cut_a_reply_a_log_does_not_tell() -> None:
     call = Conversation().hears((1, 3), (8, 11)).says(5, 7).says_goodbye(14, 15).hangs_up(16)
     rows = with_log(call, *METRICS, (10.0, CLOSE), (10.2, CONNECT))

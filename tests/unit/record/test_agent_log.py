@@ -345,7 +345,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
         for _ in range(2_000):
             yield other
         for _ in range(8_000):
-            yield b"  File site-packages/somewhere.py\n"
+            yield b"  File " + b"z" * 600 + b"\n"
 
     reading = Reading()
     tracemalloc.start()
