@@ -17,7 +17,7 @@ from loadtest.record.events import AgentLeft, TurnKind
 __all__ = ["Cause", "cut_by", "delayed_by", "gap_cause", "greeting_taken_by", "silenced_by"]
 
 AGENT_LAG_MS = 1000.0
-"""The agent's process explains a silence in which its event loop was blocked for so long in all."""
+"""The agent explains a silence in which its event loop was blocked, or a tool was open, for so long in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,10 @@ def gap_cause(gap: Gap, record: CallRecord, ended: Sequence[Close], *, tester_la
         return Cause("tester")
     if _agent_busy(record, gap.span):
         return Cause("agent")
+    if record.probe.source == "agent_log" and any(
+        t.meets(gap.span.start_s, gap.span.end_s) for t in record.probe.tools
+    ):
+        return Cause("unknown")  # for how long it was open is not told
     if not record.probe.tells_turns or record.probe.told_until_s + record.probe.uncertainty_s < gap.span.end_s:
         return Cause("unknown")
     if gap.kind == "mid_reply":
@@ -145,7 +149,8 @@ def _agent_busy(record: CallRecord, span: Span) -> bool:
     left = record.first(AgentLeft)
     if left is not None and span.start_s <= left.t <= span.end_s:
         return True
-    return any(tool.meets(span.start_s, span.end_s) for tool in record.probe.tools)
+    open_s = (min(tool.end_s, span.end_s) - max(tool.start_s, span.start_s) for tool in record.probe.tools)
+    return sum(s for s in open_s if s > 0) * 1000 >= AGENT_LAG_MS
 
 
 def _without_close(gap: Gap, record: CallRecord) -> str:

@@ -146,8 +146,8 @@ def _phase(record: CallRecord, heard: Sequence[Span], t_s: float) -> Phase | Non
 
 def _in_tool(tool: Span, record: CallRecord, t_s: float) -> bool:
     """It was open, or what it returned had not been answered: the model had begun nothing since, the callee neither."""
-    if tool.holds(t_s) or t_s < tool.start_s:
-        return tool.holds(t_s)
+    if t_s < tool.start_s or tool.holds(t_s):
+        return t_s >= tool.start_s
     begun = (generation.created_s for generation in record.probe.generations)
     since = (*(b for b in begun if b is not None), *(line.speech_start_s for line in record.lines))
     return not any(tool.end_s < at_s <= t_s for at_s in since)

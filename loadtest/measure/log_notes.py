@@ -46,6 +46,8 @@ def log_notes(found: Sequence[Placed]) -> ProbeLog:
         source="agent_log",
         notes=tuple(_numbered(messages)),
         generations=tuple(_turns(ordered)),
+        # When it returned is not told.
+        tools=tuple(Span(one.at_s, one.at_s) for one in ordered if isinstance(one.fact.said, wire.Tool)),
         lags=tuple(
             Lag(Span(one.at_s - one.fact.said.lag_ms / 1000, one.at_s), one.fact.said.lag_ms)
             for one in ordered

@@ -110,6 +110,13 @@ def test_a_blocked_agent_is_the_agents_fault() -> None:
     assert call.rows(scenario(stack="external", hosts=["example.org"])).gaps[0]["cause"] == "agent"
 
 
+@pytest.mark.parametrize(("returned", "expected"), [(3.52, "stall"), (7.5, "agent")])
+def test_a_tool_that_takes_its_time_is_the_agents_fault_and_no_other(returned: float, expected: str) -> None:
+    call = lost_turn().connects(-1).generates("a", 3.4, done=3.5)
+    call.probe(3.5, wire.Tool("look_up", "called")).probe(returned, wire.Tool("look_up", "returned"))
+    assert cause(call.generates("b", 9.6, 10.1, 11, 11.5)) == expected
+
+
 def test_an_agent_that_left_is_the_cause() -> None:
     call = Conversation().connects(-1).says(2, 3).add(AgentLeft(t=ANSWER_S + 4, reason="left"))
     assert cause(call.hangs_up(4.1, EndCause.AGENT_HANGUP, Outcome.AGENT_LEFT)) == "agent"
