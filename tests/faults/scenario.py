@@ -18,13 +18,14 @@ from ruamel.yaml import YAML
 from tests.e2e.harness import REPOSITORY
 from tests.faults.design import BURST_EVERY_S, EVERY_S, FAULTS, ROUNDS, Design, design
 
-__all__ = ["CONTROLS", "PLUGINS", "SEED", "arm_of", "asked", "designed", "files", "write"]
+__all__ = ["CONTROLS", "PLUGINS", "PROFILE", "SEED", "arm_of", "asked", "designed", "files", "write"]
 
 PLUGINS = ("1.6.0", "1.8.9")
 CONTROLS = 43
 """Pairs of control calls in the whole run."""
 SEED = 20261123
 MODEL = "gemini-3.8-live"
+PROFILE = f"endpoints/faults/{MODEL}.yaml"
 USUAL_MS = 400
 CAP = 8
 """Twice what is planned: no call of the plan is dropped, however slow one is to end."""
@@ -108,7 +109,7 @@ def _profile(plan: Design, plugins: Sequence[str], schema: str) -> str:
         "faults": entries,
     }
     head = [
-        f"{SCHEMA}../{schema}/endpoint.schema.json",
+        f"{SCHEMA}../../{schema}/endpoint.schema.json",
         "# The faults of scenarios/faults.yaml: which strikes which slots, an arm each. Lifetimes and waits are short,",
         "# so that a call need not be long. Written by `python -m tests.faults.scenario`.",
     ]
@@ -140,9 +141,9 @@ def write(out: Path, plan: Design, plugins: Sequence[str]) -> Path:
     shipped = REPOSITORY / "scenarios"
     inside = out.resolve() == shipped
     script = "scripts/faults.yaml" if inside else str(shipped / "scripts" / "faults.yaml")
-    texts = files(plan, plugins, script=script, profile="endpoints/faults.yaml", schema="schema")
-    (out / "endpoints").mkdir(parents=True, exist_ok=True)
-    (out / "endpoints" / "faults.yaml").write_text(texts["profile"])
+    texts = files(plan, plugins, script=script, profile=PROFILE, schema="schema")
+    (out / PROFILE).parent.mkdir(parents=True, exist_ok=True)
+    (out / PROFILE).write_text(texts["profile"])
     (out / "faults.yaml").write_text(texts["scenario"])
     return out / "faults.yaml"
 

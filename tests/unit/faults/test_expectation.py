@@ -13,7 +13,7 @@ from loadtest.scenario.faults import FAULTS as CATALOGUE
 from loadtest.scenario.load import load_scenario
 from tests.e2e.harness import REPOSITORY
 from tests.faults import design as made
-from tests.faults.scenario import CONTROLS, PLUGINS, SEED, write
+from tests.faults.scenario import CONTROLS, PLUGINS, PROFILE, SEED, write
 
 FOLDER = REPOSITORY / "tests" / "faults"
 EXPECTED: dict[str, Any] = YAML(typ="safe").load(FOLDER / "expected.yaml")
@@ -37,7 +37,7 @@ def test_the_whole_run_is_planned_to_end_in_time() -> None:
     assert max(WHOLE.busy) <= 8
 
 
-@pytest.mark.parametrize("name", ["faults.yaml", "endpoints/faults.yaml"])
+@pytest.mark.parametrize("name", ["faults.yaml", PROFILE])
 def test_the_shipped_scenario_is_what_the_design_makes(name: str, tmp_path: Path) -> None:
     write(tmp_path, WHOLE, PLUGINS)
     written = (tmp_path / name).read_text().replace(f"{REPOSITORY}/scenarios/", "")
