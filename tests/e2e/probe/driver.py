@@ -69,6 +69,20 @@ class Ear(io.AudioOutput):
             self.on_playback_finished(playback_position=played_s, interrupted=interrupted)
 
 
+class Line(io.AudioInput):
+    """A callee's line, in real time and without pause, as a room delivers it."""
+
+    def __init__(self) -> None:
+        super().__init__(label="line")
+        self._due = time.monotonic()
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        self._due += PART_S / 2
+        await asyncio.sleep(max(0.0, self._due - time.monotonic()))
+        samples = round(16_000 * PART_S / 2)
+        return rtc.AudioFrame(bytes(2 * samples), 16_000, 1, samples)
+
+
 class Room:
     """As far as the probe looks: a room with a callee, and a data channel."""
 
@@ -112,6 +126,7 @@ class Case:
         self._steps: list[list[Any]] = told["steps"]
         self.tool_s: float = told.get("tool_s", 0.2)
         self.ping_s: float | None = told.get("ping_s")
+        self._has_line: bool = told.get("line", False)
         self._over = asyncio.Event()
         self.made: Counter[str] = Counter()
         self._news = asyncio.Event()
@@ -221,6 +236,8 @@ class Case:
             user_away_timeout=None,
         )
         self._session = session
+        if self._has_line:
+            session.input.audio = Line()
         session.output.audio = Ear()
         session.on("close", lambda _: self.count("session_closed"))
         room = Room()
