@@ -55,7 +55,7 @@ def _closed_at_tool(fault: str) -> Case:
 CASES = (
     Case("undisturbed", _UNDISTURBED),
     Case("undisturbed-vertex", _UNDISTURBED, api="vertex"),
-    Case("interruption", (("start",), ("greet",), ("until", "heard", 1), ("wait", 0.5), SAY, ("until", "played", 2))),
+    Case("interruption", (("start",), ("greet",), ("until", "heard", 1), SAY, ("until", "played", 2))),
     _lost_reply("close-1011", "gemini"),
     _lost_reply("close-1011-vertex", "vertex"),
     Case("close-1006", _greeted(SAY, ("until", "connected", 2)), ({"fault": "F20", "at_turn": 1},)),
@@ -71,9 +71,22 @@ CASES = (
         (_F1, {"fault": "F13", "at_connect": 2, "http_status": 429}),
     ),
     Case(
+        "refused-resumption",
+        _greeted(SAY, ("until", "close", 1), ("wait", 1.0)),
+        (_F1, {"fault": "F9", "variant": "not_found", "at_connect": 2}),
+    ),
+    Case("slow-upgrade", _ENDS, ({"fault": "F16", "at_connect": 1},)),
+    Case(
+        "poisoned",
+        _greeted(
+            SAY, ("until", "connected", 2), ("wait", 0.5), SAY, ("until", "connected", 3), SAY, ("until", "ended", 3)
+        ),
+        (_F1, {"fault": "F8", "at_connect": 2}),
+    ),
+    Case(
         "go-away",
         (("start",), ("greet",), ("until", "connected", 2), ("mark", "back"), ("wait", SILENCE_S)),
-        ({"fault": "F11", "at_connected_s": 2.5},),
+        ({"fault": "F11", "at_connected_s": 2.0},),
     ),
     Case("no-setup", (("start",), ("wait", 12.0)), ({"fault": "F15", "variant": "never", "at_connect": 1},)),
     Case("half-open", (("start",), ("until", "connected", 2)), ({"fault": "F21", "at_connected_s": 1.0},), ping_s=1.0),

@@ -7,8 +7,8 @@ The cases (`cases.py` makes them) run side by side, each in a session of its own
 is printed as a JSON line {"case", "t" (s since its start), "kind", ...}:
 
     connected   the client has connected: the plugin's metric of that
-    ended       the plugin says that receiving from a connection has failed
-    failed      a reply that was asked for was given up
+    ended       the plugin says that receiving from a connection, or sending to it, has failed
+    asked       a reply is asked for; failed: it was given up
     error       the session's error event; close: its end
     heard       the agent begins to be heard; played: it ends, or is cut off
     item        what the conversation keeps of a turn
@@ -151,6 +151,7 @@ class Case:
         await self._session.start(Agent(instructions="You are on the telephone.", tools=tools), record=False)
 
     async def _greet(self) -> None:
+        self.tell("asked")
         self._session.generate_reply()
 
     async def _say(self, path: str) -> None:
@@ -214,8 +215,8 @@ class Logged(logging.Handler):
         if (case := running.get(None)) is not None:
             text = record.getMessage()
             case.tell("log", level=record.levelname, text=text)
-            if text.startswith("error in receive task"):
-                case.tell("ended")
+            if text.startswith(("error in receive task", "error in send task")):
+                case.tell("ended", by="sending" if "send task" in text else "receiving", text=text.partition(": ")[2])
             if text.startswith("failed to generate a reply"):
                 case.tell("failed")
 

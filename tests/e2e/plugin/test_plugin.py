@@ -224,10 +224,18 @@ CLOSES = {
 }
 
 
+def told_of(one: Lived, case: str) -> str:
+    """How the plugin puts the close: after a reset, on a busy machine, a send can run into it before receiving does."""
+    ended = one.of("ended")[0]
+    by_sending = case == "close-1006" and ended["by"] == "sending"
+    assert ended["text"].startswith("no close frame received or sent" if by_sending else CLOSES[case])
+    return str(ended["text"])
+
+
 @pytest.mark.parametrize("case", CLOSES)
 def test_a_close_is_reconnected_by_1_6_0_at_once_and_without_an_event(sessions: Sessions, case: str) -> None:
     one = sessions[OLD, case]
-    assert one.logs(f"error in receive task: {CLOSES[case]}")
+    assert told_of(one, case)
     assert one.of("error") == []
     assert one.logs("retrying") == []
     assert one.after("ended").of("connected")
@@ -239,11 +247,10 @@ def test_a_close_is_an_error_event_in_1_8_9_which_reconnects_after_a_tenth_of_a_
     sessions: Sessions, case: str
 ) -> None:
     one = sessions[NEW, case]
-    (first, *_) = one.of("error")
-    assert first["recoverable"]
-    assert first["text"].startswith(CLOSES[case])
+    first = one.of("error")[0]
+    assert (first["recoverable"], first["text"]) == (True, told_of(one, case))
     assert one.logs("retrying in 0.1s")
-    assert one.after("error").of("connected")
+    assert one.after("ended").of("connected")
     assert survived(one)
 
 
@@ -290,6 +297,8 @@ def test_1007_is_reconnected_by_1_6_0_and_the_end_in_1_8_9(sessions: Sessions) -
         ("refused-503", "server rejected WebSocket connection: HTTP 503", 0),
         ("refused-in-setup", "1011 None. Internal error encountered.", 0),
         ("refused-reconnect", "server rejected WebSocket connection: HTTP 429", 1),
+        ("refused-resumption", "1008 None. BidiGenerateContent session not found", 1),
+        ("slow-upgrade", "timed out during opening handshake", 0),
     ],
 )
 def test_a_refused_connect_is_the_end(lived: Callable[[str], Lived], case: str, text: str, connects: int) -> None:
@@ -343,11 +352,11 @@ def test_a_reply_in_flight_is_lost_and_the_agent_silent_until_it_is_spoken_to(
 def test_go_away_is_reconnected_at_once_kills_the_reply_and_is_no_event(lived: Callable[[str], Lived]) -> None:
     one = lived("go-away")
     (fault,) = one.true("fault")
-    assert fault["phase"] == "replying"
+    assert fault["phase"] in {"awaiting_reply", "replying"}  # the former where all is slow
     assert one.logs("Gemini server indicates disconnection soon. Time left: 50s")
     assert one.of("error", "ended") == []
     closed = one.true("closed")[0]
-    assert (closed["side"], closed["phase"]) == ("client", "replying")
+    assert (closed["side"], closed["phase"]) == ("client", fault["phase"])
     assert one.after("mark").of("heard") == []
     assert survived(one)
 
@@ -373,6 +382,13 @@ def test_1_8_9_resumes_with_the_handle_and_what_came_after_it(sessions: Sessions
         assert replayed["roles"] == ["user"]
 
 
+def test_a_handle_that_has_gone_bad_is_used_again_and_again(lived: Callable[[str], Lived]) -> None:
+    one = lived("poisoned")
+    assert [line["resumed"] for line in one.true("connection_opened")][:3] == [False, True, True]
+    assert [line["fault"] for line in one.true("fault")][-2:] == ["F8", "F8"]
+    assert survived(one)
+
+
 def test_what_is_said_while_it_is_disconnected_is_heard_afterwards(lived: Callable[[str], Lived]) -> None:
     one = lived("spoken-meanwhile")
     assert one.after("ended").kinds("connected", "heard")[:2] == ["connected", "heard"]
@@ -386,9 +402,9 @@ def test_what_is_said_while_it_is_disconnected_is_heard_afterwards(lived: Callab
 def test_a_reply_that_was_asked_for_is_given_up_after_five_seconds(lived: Callable[[str], Lived]) -> None:
     one = lived("pending")
     assert one.logs("failed to generate a reply: generate_reply timed out")
-    (asked,) = [event for event in one.of("sent") if event["complete"]]
+    (asked,) = one.of("asked")
     (failed,) = one.of("failed")
-    assert failed["t"] - asked["t"] >= 4.5
+    assert failed["t"] - asked["t"] >= 4.9
     assert one.of("heard") == []
 
 
