@@ -69,7 +69,7 @@ FAULTS: Mapping[str, tuple[Wish, ...]] = {
     "F1": (_wish(_turn("F1")),),
     "F2": (_wish(_turn("F2")),),
     "F3": tuple(_wish({"fault": "F3", "at_tool_call": 1, "variant": form}) for form in ("internal", "not_found")),
-    "F4": tuple(_wish({"fault": "F4", "at_connected_s": 8, "variant": form}) for form in ("unavailable", "deadline")),
+    "F4": tuple(_wish({"fault": "F4", "at_connected_s": 8.7, "variant": form}) for form in ("unavailable", "deadline")),
     "F5": (_wish(_connect("F5"), lasts_s=SILENT_S), _wish(*_reconnect("F5"))),
     "F6": (_wish({"fault": "F6", "refused_s": 9}, at_run_s=-7.0),),
     "F7": (_wish({"fault": "F7", "per_turn": 0.85}, at_run_s=-8.0),),
