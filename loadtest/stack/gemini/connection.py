@@ -174,8 +174,7 @@ class Connection:
 
     def _received(self, session: Session, received: WSMessage) -> list[Action]:
         if received.type in DATA:
-            # Half-open: what is sent goes nowhere.
-            return [] if self._half_open else session.on_message(messages.parse(received.data), time.monotonic())
+            return session.on_message(messages.parse(received.data), time.monotonic())
         close = self._client_close(received)
         return session.closed_by_client(close["code"], close["reason"])
 

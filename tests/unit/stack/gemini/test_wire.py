@@ -210,7 +210,7 @@ async def test_a_goaway_and_then_the_end(serve: Serve, variant: str, code: int, 
         error = await failure(session)
     assert (error.code, error.details) == (code, reason)
     (announced,), (closed,) = served.lines("go_away", RUN), served.lines("closed", RUN)
-    assert closed["t"] - announced["t"] >= 0.5
+    assert closed["t"] - announced["t"] > 0.3, "about half a second"
     await simulator.close()
 
 
@@ -324,6 +324,18 @@ async def test_a_half_open_connection_is_given_up_by_the_client(serve: Serve) ->
     (line,) = await told(served, "closed")
     assert (line["code"], line["side"], line["phase"]) == (1011, "client", "idle")
     assert not served.lines("caller_speech_end", RUN)
+    await nobody_left(served)
+    await simulator.close()
+
+
+async def test_a_half_open_connection_answers_no_close(serve: Serve) -> None:
+    simulator, served = await serve(quick=fails({"fault": "F21", "at_age_s": 0}))
+    await served.start()
+    async with served.client(close_timeout=0.3).connect(model=MODEL, config=CONFIG) as session:
+        await session.close()
+        assert session._ws.close_code == 1006
+    (line,) = await told(served, "closed")
+    assert (line["code"], line["side"]) == (1000, "client")
     await nobody_left(served)
     await simulator.close()
 
