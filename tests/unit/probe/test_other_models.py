@@ -129,3 +129,39 @@ async def test_tools_of_another_model_are_told_once(other: tuple[RealtimeSession
     for _ in range(50):
         await asyncio.sleep(0)
     assert room.messages()[1:] == [wire.Tool("look_up", "called"), wire.Tool("look_up", "returned")]
+
+
+def handlers(session: AgentSession[None]) -> dict[str, int]:
+    """How many listen to each event of a real session."""
+    events: dict[str, Any] = session._events
+    return {event: len(them) for event, them in events.items() if them}
+
+
+async def test_a_real_session_is_left_as_it_was_found() -> None:
+    session: AgentSession[None] = AgentSession(llm=Model())
+    before = handlers(session)
+    room = Room()
+    probe = attach(session, room)
+    assert attach(session, room) is probe
+    assert handlers(session) != before
+    await probe.aclose()
+    assert handlers(session) == before
+
+
+async def test_a_real_session_that_is_over_or_ends_meanwhile_can_be_attached() -> None:
+    session: AgentSession[None] = AgentSession(llm=Model())
+    await session.start(Agent(instructions=""), record=False)
+    room, closing = Room(), asyncio.create_task(session.aclose())
+    await asyncio.sleep(0)
+    ending = attach(session, room)
+    await closing
+    await ending.aclose()
+    assert kinds(room) == [wire.Hello, wire.SessionClosed, wire.Bye]
+    late = Room()
+    await attach(session, late).aclose()
+    assert kinds(late) == [wire.Hello, wire.Bye]
+
+
+def kinds(room: Room) -> list[type]:
+    """Types of what was told, less what depends on the machine."""
+    return [type(message) for message in room.messages() if not isinstance(message, wire.AgentLag)]
