@@ -281,7 +281,7 @@ def test_without_a_probe_there_is_nothing_to_tell() -> None:
 
 
 def test_connections_that_were_told_together_have_each_their_row() -> None:
-    ends = [
+    ends: list[dict[str, Any]] = [
         {
             "end": "closed",
             "code": 1011,
