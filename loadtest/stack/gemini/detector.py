@@ -26,15 +26,22 @@ PREROLL = 60
 RESET_FRAMES = 2
 """Consecutive speech frames that break a silence."""
 FLOOR_FRAMES = 200
-STEADY_DB = 2.5
-"""Soft speech is never as even as this for CONFIRM_FRAMES (standard deviation of its frames); noise that sets in is."""
+STEADY_DB = 9.5
+"""Noise that sets in stays within so little (its frames' 10th to 90th percentile), babble too; soft speech doesn't."""
+LOUD_DB = -27.0
+"""What is louder is speech even if it is steady: normal lines are, and noise 10 dB below them isn't."""
 LOWEST_DB = -52.0
 HIGHEST_DB = -34.0
 OVER_FLOOR_DB = 12.0
+NOISE_SHARE = 0.05
+OVER_NOISE_DB = 10.5
+HIGHEST_OVER_NOISE_DB = -18.0
+"""Only noise keeps the softest NOISE_SHARE of FLOOR_FRAMES up: the threshold is so far above it, at most this."""
 # The end of speech, as power relative to the utterance's active level.
 END_BELOW_ACTIVE = 1e-3
 ACTIVE_BELOW_PEAK = 10**-2.5
 END_AFTER_LAST_FRAMES = 20
+OVER_NOISE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,7 @@ class SpeechDetector:
     def _take(self, blocks: NDArray[np.float64]) -> SpeechStart | SpeechEnd | None:
         level_db = 10.0 * np.log10(float(blocks.mean()) + 1e-12)
         self._levels.append(level_db)
-        threshold = min(HIGHEST_DB, max(LOWEST_DB, min(self._levels) + OVER_FLOOR_DB))
-        loud = level_db > threshold
+        loud = level_db > self._threshold()
         self._frame += 1
         self._blocks.append(blocks)
         self._recent.append(loud)
@@ -117,12 +123,22 @@ class SpeechDetector:
             return self._end()
         return None
 
+    def _threshold(self) -> float:
+        levels = np.fromiter(self._levels, dtype=np.float64, count=len(self._levels))
+        threshold = max(LOWEST_DB, min(HIGHEST_DB, float(levels.min()) + OVER_FLOOR_DB))
+        if len(levels) == FLOOR_FRAMES:
+            softest = int(FLOOR_FRAMES * NOISE_SHARE)
+            noise = float(np.partition(levels, softest)[softest])
+            threshold = max(threshold, min(HIGHEST_OVER_NOISE_DB, noise + OVER_NOISE_DB))
+        return threshold
+
     def _maybe_start(self) -> SpeechStart | None:
         if sum(self._recent) < CONFIRM_FRAMES:
             return None
         recent = list(self._levels)[-len(self._recent) :]
         levels = [level for level, loud in zip(recent, self._recent, strict=True) if loud]
-        if np.std(levels) < STEADY_DB and max(levels) < HIGHEST_DB:
+        low, middle, high = np.percentile(levels, (10, 50, 90))
+        if high - low < STEADY_DB and middle < LOUD_DB:
             return None
         first = next(i for i, loud in enumerate(self._recent) if loud)
         self._start = self._frame - len(self._recent) + first
@@ -139,14 +155,17 @@ class SpeechDetector:
         return end
 
     def _last_sample(self, start: int) -> int:
-        """One past the last sample from which on 10 ms are within 30 dB of the utterance's active level."""
+        """One past the last sample from which on 10 ms are over the noise and within 30 dB of the active level."""
         first = self._frame - len(self._blocks)
         powers = np.concatenate((*self._blocks, np.zeros(BLOCKS - 1)))
         windows = np.convolve(powers, np.ones(BLOCKS) / BLOCKS, mode="valid")
         skip = max(0, start - first) * BLOCKS
-        spoken = windows[skip : (self._last_speech + END_AFTER_LAST_FRAMES - first) * BLOCKS]
+        until = (self._last_speech + END_AFTER_LAST_FRAMES - first) * BLOCKS
+        spoken, after = windows[skip:until], windows[until:-BLOCKS]
         active = float(spoken[spoken > spoken.max() * ACTIVE_BELOW_PEAK].mean())
-        floor = 10.0 ** (min(self._levels) / 10.0)
-        above = np.flatnonzero(spoken > max(active * END_BELOW_ACTIVE, floor * 4.0))
+        noise = 10.0 ** (min(self._levels) / 10.0)
+        if after.size:
+            noise = max(noise, float(after.mean()))
+        above = np.flatnonzero(spoken > max(active * END_BELOW_ACTIVE, noise * OVER_NOISE))
         last = int(above[-1]) if above.size else (self._last_speech - first) * BLOCKS - skip - 1
         return first * FRAME + (skip + last + 1) * BLOCK

@@ -8,9 +8,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from loadtest.audio.impairments import telephone
 from loadtest.audio.noise import NoiseKind, noise
 from loadtest.stack.gemini import recordings
 from loadtest.stack.gemini.detector import RATE, SpeechDetector, SpeechEnd, SpeechStart
+from tests.unit.audio.signals import shipped_lines
 from tests.unit.stack.gemini.conftest import silence, speech
 
 Samples = NDArray[np.int16]
@@ -79,12 +81,35 @@ def test_steady_noise_is_not_speech_and_speech_is_heard_through_it() -> None:
     assert ends[-1] == pytest.approx(begin + voice.size, abs=0.15 * RATE)
 
 
-@pytest.mark.parametrize("kind", [NoiseKind.WHITE, NoiseKind.PINK])
-def test_noise_that_sets_in_is_not_speech(kind: NoiseKind) -> None:
+@pytest.mark.parametrize("level", [-30.0, -45.0])
+@pytest.mark.parametrize("kind", list(NoiseKind))
+def test_noise_that_sets_in_is_not_speech(kind: NoiseKind, level: float) -> None:
     """The callee picks up on a noisy line."""
-    line = np.concatenate((np.zeros(2 * RATE), noise(kind, 8 * RATE, -45.0, seed=3) / 32768))
+    line = np.concatenate((np.zeros(2 * RATE), noise(kind, 8 * RATE, level, seed=3) / 32768))
     assert edges(pcm(line)) == []
     assert edges(pcm(through_opus(line))) == []
+    assert edges(telephone(pcm(line))) == []
+
+
+@pytest.mark.parametrize(("snr_db", "cut_ms"), [(20.0, 250), (10.0, 370)])
+@pytest.mark.parametrize("kind", list(NoiseKind))
+def test_lines_over_noise_that_sets_in_with_the_answer_end_where_they_can_last_be_heard(
+    kind: NoiseKind, snr_db: float, cut_ms: float
+) -> None:
+    """The noise covers the softest sounds of an end; it never makes a line longer, or two of one."""
+    lines = [line.samples for line in shipped_lines() if line.duration_s < 4.0][:8]
+    pauses, ends, at = [np.zeros(round(2.3 * RATE), np.int16)], [], round(2.3 * RATE)
+    for line in lines:
+        ends.append(at + len(line))
+        pauses += [line, np.zeros(2 * RATE, np.int16)]
+        at += len(line) + 2 * RATE
+    whole = np.concatenate(pauses)
+    whole[2 * RATE :] += noise(kind, len(whole) - 2 * RATE, -20.0 - snr_db, seed=5)
+    for path in (lambda heard: heard, telephone):
+        found = [edge.at_sample for edge in edges(path(whole)) if isinstance(edge, SpeechEnd)]
+        assert len(found) == len(ends)
+        for end, heard in zip(ends, found, strict=True):
+            assert -cut_ms / 1000 * RATE < heard - end < 0.01 * RATE
 
 
 def test_end_pointing_waits_as_long_as_it_is_told() -> None:
