@@ -133,7 +133,7 @@ async def test_tools_of_another_model_are_told_once(other: tuple[RealtimeSession
 
 def handlers(session: AgentSession[None]) -> dict[str, int]:
     """How many listen to each event of a real session."""
-    events: dict[str, Any] = session._events
+    events: Any = session._events
     return {event: len(them) for event, them in events.items() if them}
 
 
