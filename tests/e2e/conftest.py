@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,13 @@ def livekit_server() -> None:
 
 
 @pytest.fixture(scope="session")
-def their_livekit(livekit_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def their_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the agent `theirs` leaves its log, logs/agent-theirs.log."""
+    return tmp_path_factory.mktemp("theirs")
+
+
+@pytest.fixture(scope="session")
+def their_livekit(livekit_server: None, their_folder: Path) -> Iterator[dict[str, str]]:
     """The environment that names a LiveKit server which is not a run's, at which the agent `theirs` is registered."""
-    with theirs(tmp_path_factory.mktemp("theirs")) as environ:
+    with theirs(their_folder) as environ:
         yield environ

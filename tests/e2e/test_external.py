@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from loadtest.errors import StackError
 from loadtest.record.events import ProbeMessage
+from loadtest.record.layout import RunFolder
+from loadtest.record.tables import read_table
 from loadtest.scenario.access import LiveKitAccess
 from loadtest.stack.services import ArmSpec, Services, ServicesSpec
 from tests.e2e.harness import AGENTS, LiveRun, Results, loadtest, profile, scenario
@@ -87,6 +90,25 @@ def test_without_a_probe_causes_and_closes_are_unknown_and_not_none(run: Results
     assert of(run, "closes", "theirs") == of(run, "connections", "theirs") == []
     assert figures["theirs"]["rate_1011"]["per_minute"] is None
     assert figures["reference"]["rate_1011"]["per_minute"] > 0
+
+
+def test_their_log_tells_what_a_probe_would_have(run: Results, their_folder: Path, tmp_path: Path) -> None:
+    again = RunFolder(tmp_path / run.folder.run_id)
+    shutil.copytree(run.folder.path, again.path)
+    log = their_folder / "logs" / "agent-theirs.log"
+    measured = loadtest("measure", str(again.path), "--agent-log", str(log))
+    assert measured.returncode == 0, measured.stderr
+
+    rows = {name: read_table(again.table(name), name).to_dicts() for name in ("gaps", "closes", "turns")}
+    known = {arm: [(gap["cause"], gap["evidence"]) for gap in rows["gaps"] if gap["arm"] == arm] for arm in ARMS}
+    assert known == {"theirs": [("ws_close", "agent_log")], "reference": [("ws_close", "probe")]}
+    (close,) = (row for row in rows["closes"] if row["arm"] == "theirs")
+    assert (close["code"], close["side"], close["audible"], close["resumed"]) == (1011, "server", True, None)
+    assert close["reconnect_ms"] is None, "it logs no metrics, so nothing tells when it was back"
+    lost = next(row for row in rows["turns"] if row["arm"] == "theirs" and row["lost"])
+    assert lost["close_id"] == close["close_id"]
+    assert close["at_s"] > lost["speech_end_s"] - close["at_uncertainty_ms"] / 1000
+    assert [row for row in rows["closes"] if row["arm"] == "reference"] == of(run, "closes", "reference")
 
 
 def test_only_what_the_run_needs_is_started_and_nothing_is_left(run: Results) -> None:
