@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ class PluginLog(logging.Handler):
         self._connections = connections
         self._rt_session = rt_session
         self._guard = guard
+        self._thread = threading.get_ident()
 
     def install(self) -> None:
         logging.getLogger(PLUGIN_LOGGER).addHandler(self)
@@ -39,7 +41,8 @@ class PluginLog(logging.Handler):
         self._guard.run(self._read, record)
 
     def _read(self, record: logging.LogRecord) -> None:
-        if not _is_called_by(self._rt_session()):
+        # Each of a thread worker's jobs has a loop of its own, and a session must be left to its loop's thread.
+        if threading.get_ident() != self._thread or not _is_called_by(self._rt_session()):
             return
         text = str(record.msg)
         error = record.exc_info[1] if record.exc_info else None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,6 +109,21 @@ async def test_two_sessions_in_one_process_keep_their_closes_apart() -> None:
     await settle()
     closes = [[m for m in room.messages() if isinstance(m, wire.Closed | wire.Refused)] for room in rooms]
     assert [len(of_session) for of_session in closes] == [0, 1]
+
+
+async def test_what_another_thread_logs_does_not_make_the_probe_touch_its_session() -> None:
+    """Each of a thread worker's jobs has a loop of its own."""
+    touched: list[int] = []
+
+    class Watched(Session):
+        @property
+        def current_agent(self) -> Any:
+            touched.append(threading.get_ident())
+            raise RuntimeError("not running")
+
+    attach(Watched(), Room())
+    await asyncio.to_thread(RealtimeSession().fail, server_close())
+    assert set(touched) == {threading.get_ident()}
 
 
 async def test_the_turns_of_the_model_are_followed_without_taking_their_audio() -> None:
