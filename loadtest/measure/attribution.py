@@ -95,6 +95,8 @@ def delayed_by(turn: Turn, record: CallRecord, ended: Sequence[Close]) -> Close 
     from_s = turn.line.speech_end_s - record.probe.uncertainty_s
     to_s = turn.reply.start_s
     arrived = [g.first_audio_s for g in record.probe.generations if g.first_audio_s is not None]
+    if record.probe.source == "agent_log":
+        to_s -= REPLY_AHEAD_S  # later than that the reply may have arrived before the close
     arrived_s = min((t for t in arrived if from_s < t <= to_s), default=to_s)
     return next((close for close in ended if close.down(from_s, arrived_s)), None)
 

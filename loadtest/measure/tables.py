@@ -185,7 +185,7 @@ def _audible(close: Close, costly: set[Any], record: CallRecord) -> bool | None:
     """Something was put down to it; None: what it may have cut off a reply is not told."""
     if close.close_id in costly:
         return True
-    return None if close.phase == "replying" and not record.probe.hears_audio else False
+    return None if close.phase in {"replying", None} and not record.probe.hears_audio else False
 
 
 def _close_row(close: Close, record: CallRecord, audible: bool | None) -> Row:

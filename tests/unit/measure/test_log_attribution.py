@@ -178,7 +178,17 @@ def test_whether_a_close_cut_a_reply_a_log_does_not_tell() -> None:
 def test_a_close_just_before_a_reply_is_heard_may_have_come_during_it() -> None:
     call = Conversation().hears((1, 3), (8, 11)).says(5, 7).says_goodbye(14, 15).hangs_up(16)
 
-    assert with_log(call, *METRICS, (7.6, CLOSE), (7.7, CONNECT)).closes[0]["phase"] is None
+    rows = with_log(call, *METRICS, (7.6, CLOSE), (7.7, CONNECT))
+    assert (rows.closes[0]["phase"], rows.closes[0]["audible"]) == (None, None)
+    assert rows.turns[0]["close_id"] is None
+
+
+def test_a_reply_long_after_a_close_had_to_wait_for_the_reconnect() -> None:
+    call = Conversation().hears((1, 3), (11, 13)).says(5, 7).says_goodbye(15, 16).hangs_up(17)
+    rows = with_log(call, *METRICS, (7.6, CLOSE), (9.7, CONNECT))
+
+    assert (rows.closes[0]["phase"], rows.closes[0]["audible"]) == ("awaiting_reply", True)
+    assert rows.turns[0]["close_id"] == rows.closes[0]["close_id"]
 
 
 def test_with_neither_probe_nor_log_a_silence_is_found_and_its_cause_unknown() -> None:
