@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 from loadtest.scenario.endpoint import Api, EndpointProfile
-from loadtest.stack.gemini import messages, plan, tools
+from loadtest.stack.gemini import messages, plan
 from loadtest.stack.gemini.asking import Asking
 from loadtest.stack.gemini.detector import RATE, SpeechEnd, SpeechStart
 from loadtest.stack.gemini.draws import Draws, delay_s
 from loadtest.stack.gemini.faults import Strike, poisoned
 from loadtest.stack.gemini.faults.reasons import CANCELLED
-from loadtest.stack.gemini.faults.tools import ToolStrike
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.hearing import Hearing
+from loadtest.stack.gemini.outbox import Agenda, Outbox
 from loadtest.stack.gemini.plan import Close, Step
 from loadtest.stack.gemini.recordings import Recordings
 from loadtest.stack.gemini.state import (
@@ -28,13 +26,12 @@ from loadtest.stack.gemini.state import (
     HalfOpen,
     LatePongs,
     Phase,
-    Send,
     Silence,
     Snapshot,
-    Truth,
     Turn,
 )
-from loadtest.stack.gemini.tools import OpenCall, OpenCalls, ToolResponse, ToolResponses
+from loadtest.stack.gemini.tool_use import ToolUse
+from loadtest.stack.gemini.tools import OpenCall, ToolResponses
 
 __all__ = ["Session"]
 
@@ -70,27 +67,35 @@ class Session:
     _silent: bool = False
     _half_open: bool = False
     _turn: Turn | None = None
-    _calls: OpenCalls = field(default_factory=OpenCalls)
-    _tool_strike: tuple[str, ToolStrike] | None = None
     _interrupting: bool = False
     _reply_ended_s: float | None = None
     _deaf_until: float = 0.0
     _muted_by: str | None = None
-    _out: list[Action] = field(default_factory=list)
-    _due: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
-    _order: itertools.count[int] = field(default_factory=itertools.count)
+    _out: Outbox = field(default_factory=Outbox)
+    _agenda: Agenda = field(default_factory=Agenda)
+    _tool: ToolUse = field(init=False)
     _unsettled: list[tuple[int, SpeechEnd, float]] = field(default_factory=list)
     _hearing: Hearing = field(init=False)
 
     def __post_init__(self) -> None:
         silence_ms = None if self.setup.manual_activity else self.profile.end_of_speech_silence_ms
         self._hearing = Hearing(silence_ms, self.asking)
+        self._tool = ToolUse(
+            functions=self.setup.functions,
+            call=self.call,
+            draws=self.draws,
+            hazards=self.hazards,
+            out=self._out,
+            agenda=self._agenda,
+            fail=self._fail,
+            reply=self._reply_to_result,
+        )
 
     @property
     def phase(self) -> Phase:
         """What is going on, as the endpoint sees it."""
         turn = self._turn
-        if self._calls or (turn is not None and turn.after_tool and not turn.parts):
+        if self._tool.awaits_result or (turn is not None and turn.after_tool and not turn.parts):
             return "tool"
         if self._hearing.speaking:
             return "callee_speaking"
@@ -101,27 +106,29 @@ class Session:
     @property
     def next_due(self) -> float | None:
         """When `on_time` wants to be called next, if ever."""
-        times = [self._due[0][0]] if self._due else []
+        if self.over:
+            return None
+        times = [self._agenda.next_s]
         if self._turn is not None and self._turn.steps:
             times.append(self._turn.begun_s + self._turn.steps[0].at_s)
-        return min(times, default=None) if not self.over else None
+        return min((time for time in times if time is not None), default=None)
 
     def opened(self, now: float) -> list[Action]:
         """Setup is complete."""
         self._opened_s = now
-        self._send(messages.setup_complete())
-        self._truth("setup_complete")
+        self._out.send(messages.setup_complete())
+        self._out.truth("setup_complete")
         strikes = self.hazards.strikes(now - self.origin)
         for age_s, fault, strike in strikes:
-            self._at(now + age_s, self._striker(fault.fault, strike))
+            self._agenda.at(now + age_s, self._striker(fault.fault, strike))
         if not any(strike.lifetime for _, _, strike in strikes):
             left_s = self.profile.go_away_time_left_s
-            self._at(now + self.profile.connection_limit_s - left_s, lambda _now: self._go_away(left_s))
-            self._at(now + self.profile.connection_limit_s, lambda _now: self._close(Close(1000, CANCELLED)))
+            self._agenda.at(now + self.profile.connection_limit_s - left_s, lambda _now: self._go_away(left_s))
+            self._agenda.at(now + self.profile.connection_limit_s, lambda _now: self._close(Close(1000, CANCELLED)))
         # What strikes at the age of zero comes before any other message.
         self._do_due(now)
         self._offer_handle()
-        return self._flush()
+        return self._out.flush()
 
     def on_message(self, message: messages.ClientMessage, now: float) -> list[Action]:
         """A message of the client."""
@@ -129,9 +136,8 @@ class Session:
             return []
         match message:
             case messages.Audio(samples):
-                if self._tool_strike is not None and self._tool_strike[1].after == "audio":
-                    self._strike_tool()
-                    return self._flush()
+                if self._tool.audio_came():
+                    return self._out.flush()
                 for edge in self._hearing.feed(samples, now):
                     self._on_edge(edge, now)
             case messages.Activity(starts=True):
@@ -147,33 +153,34 @@ class Session:
                     self._on_asked(now)
             case ToolResponses(responses):
                 for response in responses:
-                    self._on_result(response, now)
+                    if self._tool.returned(response, now):
+                        self._offer_handle()
             case messages.Setup():
                 self._close(Close(1007, messages.INVALID_ARGUMENT))
             case messages.Invalid(reason):
                 self._close(Close(1007, reason))
             case messages.Other():
                 pass
-        return self._flush()
+        return self._out.flush()
 
     def on_time(self, now: float) -> list[Action]:
         """Does everything that is due."""
         self._do_due(now)
         while not self.over and (turn := self._turn) and turn.steps and turn.begun_s + turn.steps[0].at_s <= now:
             self._take(turn, turn.steps.popleft(), now)
-        return self._flush()
+        return self._out.flush()
 
     def closed_by_client(self, code: int, reason: str) -> list[Action]:
         """The client has closed, or is gone (1006)."""
         if not self.over:
             self._end(code, reason, "none" if code == 1006 else "client")
-        return self._flush()
+        return self._out.flush()
 
     # The caller
 
     def _on_edge(self, edge: SpeechStart | SpeechEnd, now: float) -> None:
         if isinstance(edge, SpeechStart):
-            self._truth("caller_speech_start", at_s=self._hearing.at(edge.at_sample))
+            self._out.truth("caller_speech_start", at_s=self._hearing.at(edge.at_sample))
             if not self.setup.manual_activity:
                 self._interrupt("caller", now)
         else:
@@ -182,7 +189,7 @@ class Session:
     def _on_speech_end(self, edge: SpeechEnd, now: float) -> None:
         self.call.turns += 1
         self._unsettled.append((self.call.turns, edge, now))
-        self._at(now + SETTLE_S, lambda _now: self._settle())
+        self._agenda.at(now + SETTLE_S, lambda _now: self._settle())
         if now < self._deaf_until:
             return
         seconds = (edge.at_sample - edge.start_sample) / RATE
@@ -201,7 +208,9 @@ class Session:
 
     def _settle(self) -> None:
         for turn, edge, detected_s in self._unsettled:
-            self._truth("caller_speech_end", turn=turn, at_s=self._hearing.at(edge.at_sample), detected_s=detected_s)
+            self._out.truth(
+                "caller_speech_end", turn=turn, at_s=self._hearing.at(edge.at_sample), detected_s=detected_s
+            )
         self._unsettled.clear()
 
     # The model
@@ -241,7 +250,7 @@ class Session:
             steps = plan.transcribed_only(steps, self._muted_by)
         elif asks_tool:
             # What is to go wrong with this turn strikes the reply to the result.
-            steps = plan.tool_plan(delay, blocking=self.setup.functions[0].blocking, heard=heard)
+            steps = plan.tool_plan(delay, blocking=self._tool.blocking, heard=heard)
         else:
             steps = self.hazards.changed(
                 steps,
@@ -262,34 +271,34 @@ class Session:
     def _take(self, turn: Turn, step: Step, now: float) -> None:
         match step.what:
             case plan.Say(payload):
-                self._send(payload)
+                self._out.send(payload)
             case plan.AudioPart(payload, audio_ms):
                 if not turn.parts:
-                    self._truth(
+                    self._out.truth(
                         "reply_started", turn=turn.number, at_s=now, kind=turn.kind, interrupting=turn.interrupting
                     )
                 turn.parts += 1
                 turn.audio_ms += audio_ms
-                self._send(payload)
+                self._out.send(payload)
             case plan.GenerationComplete():
-                self._send(messages.generation_complete())
-                self._truth("generation_complete", turn=turn.number)
+                self._out.send(messages.generation_complete())
+                self._out.truth("generation_complete", turn=turn.number)
             case plan.TurnComplete(reason, interrupted):
-                self._send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000, reason))
+                self._out.send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000, reason))
                 self._finish_turn()
                 self._reply_ended_s = now
-                self._truth("turn_complete", turn=turn.number)
+                self._out.truth("turn_complete", turn=turn.number)
                 if interrupted:
-                    self._send(messages.interrupted())
-                    self._send(messages.turn_complete(0.0, 0.0))
-                    self._truth("interrupted", turn=turn.number, by="nobody")
+                    self._out.send(messages.interrupted())
+                    self._out.send(messages.turn_complete(0.0, 0.0))
+                    self._out.truth("interrupted", turn=turn.number, by="nobody")
                 self._offer_handle()
             case plan.Mark(fault, hole_ms, late_ms):
                 about = {"hole_ms": hole_ms, "late_ms": late_ms}
                 told = {name: value for name, value in about.items() if value is not None}
-                self._truth("fault", fault=fault, phase=self.phase, turn=turn.number, **told)
+                self._out.truth("fault", fault=fault, phase=self.phase, turn=turn.number, **told)
             case plan.CallTool():
-                self._call_tool(turn, now)
+                self._tool.begin(turn, now, age_s=now - self._opened_s, run_s=now - self.origin)
             case plan.Mute(fault):
                 self._muted_by = fault
             case plan.Deaf(for_s):
@@ -310,15 +319,13 @@ class Session:
             self._finish_turn()
             return
         self._interrupting = turn.parts > 0
-        if cancelled := self._calls.cancel():
-            self._send(tools.tool_call_cancellation(cancelled))
-            self._truth("tool_cancelled", turn=turn.number)
-        self._send(messages.interrupted())
-        self._send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000))
+        self._tool.cancel(turn)
+        self._out.send(messages.interrupted())
+        self._out.send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000))
         self._finish_turn()
         self._reply_ended_s = now
-        self._truth("interrupted", turn=turn.number, by=by)
-        self._truth("turn_complete", turn=turn.number)
+        self._out.truth("interrupted", turn=turn.number, by=by)
+        self._out.truth("turn_complete", turn=turn.number)
         self._offer_handle()
 
     def _finish_turn(self) -> None:
@@ -326,80 +333,42 @@ class Session:
             return
         if turn.parts:
             self.model_turns += 1
-            self._truth("reply_audio_sent", turn=turn.number, audio_ms=round(turn.audio_ms, 3), parts=turn.parts)
+            self._out.truth("reply_audio_sent", turn=turn.number, audio_ms=round(turn.audio_ms, 3), parts=turn.parts)
         self._turn = None
-
-    # The model's tool
-
-    def _call_tool(self, turn: Turn, now: float) -> None:
-        self.call.tool_calls += 1
-        number = self.call.tool_calls
-        function = self.setup.functions[0]
-        call_id = f"function-call-{self.draws.stream('tool call', number).getrandbits(63)}"
-        self._calls.add(OpenCall(call_id, function, turn.number, turn.heard_s))
-        self._send(tools.tool_call(call_id, function.name, tools.arguments(function)))
-        self._truth("tool_call", turn=turn.number, name=function.name)
-        struck = self.hazards.tool_call(number, age_s=now - self._opened_s, run_s=now - self.origin)
-        if struck is not None:
-            fault, strike = struck
-            self._tool_strike = (fault.fault, strike)
-            if strike.after == "call":
-                self._at(now + strike.after_s, lambda _now: self._strike_tool())
-
-    def _on_result(self, response: ToolResponse, now: float) -> None:
-        call = self._calls.find(response)
-        if call is None:
-            return
-        self._truth("tool_response", turn=call.turn)
-        if self._tool_strike is not None:
-            strike = self._tool_strike[1]
-            if strike.after == "result":
-                self._at(now + strike.after_s, lambda _now: self._strike_tool())
-        elif response.silent and not call.function.blocking:
-            self._calls.close(call)
-            self._offer_handle()
-        else:
-            self._reply_to_result(call, response.interrupts or call.function.blocking, now)
 
     def _reply_to_result(self, call: OpenCall, at_once: bool, now: float) -> None:
         if not at_once and (self._turn is not None or self._hearing.in_utterance):
-            self._at(now + IDLE_POLL_S, lambda later: self._reply_to_result(call, at_once, later))
-        elif self._calls.close(call):
+            self._agenda.at(now + IDLE_POLL_S, lambda later: self._reply_to_result(call, at_once, later))
+        elif self._tool.close(call):
             if not call.function.blocking:
                 self._interrupt("client", now)
             rng = self.draws.stream("result", self.call.tool_calls)
             self._begin("reply", rng, now, heard_s=call.heard_s, after=call)
-
-    def _strike_tool(self) -> None:
-        assert self._tool_strike is not None
-        fault, strike = self._tool_strike
-        self._truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
-        self._close(strike.close)
 
     # The connection
 
     def _offer_handle(self) -> None:
         """The Gemini API gives no handle while it generates; Vertex AI always does."""
         if self.setup.resumption and not self.over and not self._silent:
-            generating = self.api == "gemini" and (self._turn is not None or bool(self._calls))
+            generating = self.api == "gemini" and (self._turn is not None or self._tool.awaits_result)
             handle = None if generating else self.issue(Snapshot(self.call, self.model_turns))
-            self._send(messages.resumption_update(handle))
+            self._out.send(messages.resumption_update(handle))
 
     def _go_away(self, time_left_s: float) -> None:
-        self._send(messages.go_away(time_left_s))
-        self._truth("go_away", time_left_s=time_left_s)
+        self._out.send(messages.go_away(time_left_s))
+        self._out.truth("go_away", time_left_s=time_left_s)
 
     def _striker(self, fault: str, strike: Strike) -> Callable[[float], None]:
         def begin(now: float) -> None:
             if strike.idle_only and self.phase != "idle":
-                self._at(now + IDLE_POLL_S, begin)
+                self._agenda.at(now + IDLE_POLL_S, begin)
                 return
-            self._truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
+            self._out.truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
             if strike.go_away_s is None:
                 self._suffer(strike.what)
             else:
                 self._go_away(strike.go_away_s)
-                self._at(now + strike.go_away_s, lambda _now: self._suffer(strike.what))
+                self._agenda.at(now + strike.go_away_s, lambda _now: self._suffer(strike.what))
 
         return begin
 
@@ -408,15 +377,15 @@ class Session:
             case Close():
                 self._close(what)
             case LatePongs():
-                self._out.append(what)
+                self._out.order(what)
             case Silence():
-                self._truth("silence", phase=self.phase)
+                self._out.truth("silence", phase=self.phase)
                 self._fall_silent()
             case HalfOpen():
                 self._half_open = True
                 self._fall_silent()
-                self._due.clear()
-                self._out.append(what)
+                self._agenda.clear()
+                self._out.order(what)
 
     def _fall_silent(self) -> None:
         """The turn in progress stays as it is, and is never gone on with."""
@@ -424,30 +393,21 @@ class Session:
         if self._turn is not None:
             self._turn.steps.clear()
 
+    def _fail(self, fault: str, close: Close) -> None:
+        self._out.truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
+        self._close(close)
+
     def _close(self, close: Close) -> None:
         self._end(close.code or 1006, close.reason, "server" if close.code else "none")
-        self._out.append(close)
+        self._out.order(close)
 
     def _end(self, code: int, reason: str, side: str) -> None:
         phase = self.phase
         self._settle()
         self._finish_turn()
-        self._truth("closed", code=code, reason=reason, side=side, phase=phase, http_status=None)
+        self._out.truth("closed", code=code, reason=reason, side=side, phase=phase, http_status=None)
         self.over = True
 
     def _do_due(self, now: float) -> None:
-        while not self.over and self._due and self._due[0][0] <= now:
-            heapq.heappop(self._due)[2](now)
-
-    def _at(self, when: float, what: Callable[[float], None]) -> None:
-        heapq.heappush(self._due, (when, next(self._order), what))
-
-    def _send(self, payload: bytes) -> None:
-        self._out.append(Send(payload))
-
-    def _truth(self, type_: str, **fields: Any) -> None:
-        self._out.append(Truth(type_, fields))
-
-    def _flush(self) -> list[Action]:
-        out, self._out = self._out, []
-        return out
+        while not self.over and (due := self._agenda.pop(now)) is not None:
+            due(now)
