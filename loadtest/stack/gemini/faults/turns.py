@@ -111,8 +111,7 @@ def _within_speech(plan: Plan, at: Situation) -> int:
 
 
 def _f24(plan: Plan, at: Situation) -> Plan:
-    split = _within_speech(plan, at)
-    kept = tuple(step for step in plan[:split] if not isinstance(step.what, GenerationComplete))
+    kept = plan[: _within_speech(plan, at)]
     now_s = kept[-1].at_s
     return (*kept, Step(now_s, Mark(at.fault.fault)), Step(now_s, TurnComplete()))
 
