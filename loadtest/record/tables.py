@@ -20,7 +20,7 @@ __all__ = ["ANALYSIS_VERSION", "TABLES", "check_table", "read_table", "table_ana
 TABLES_VERSION = 1
 SCHEMA_KEY = "loadtest_schema"
 
-ANALYSIS_VERSION: Final = 1
+ANALYSIS_VERSION: Final = 2
 """Of everything between a recording and the tables. Raised by every change after which the same record can give other
 numbers; figures of different versions are not to be compared."""
 ANALYSIS_KEY = "loadtest_analysis"
