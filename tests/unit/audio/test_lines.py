@@ -58,7 +58,7 @@ def test_there_is_a_choice_of_lines() -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_shipped_script_names_lines_that_exist(script: Path) -> None:
-    named = re.findall(r"name: (\S+)\n +audio: (\S+)\n", script.read_text())
+    named = re.findall(r"name: \"?([\w-]+)\"?\n +audio: (\S+)\n", script.read_text())
     assert len(named) >= 5
     for name, audio in named:
         assert (script.parent / audio).is_file(), audio
