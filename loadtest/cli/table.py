@@ -13,7 +13,10 @@ __all__ = ["show_table"]
 def show_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collection[str], wrapped: Collection[str] = ()
 ) -> None:
-    """Prints it, and an empty line behind. text: columns that hold no figures; wrapped: those that a terminal may break into lines."""
+    """Prints it, and an empty line behind.
+
+    text: columns that hold no figures; wrapped: those that a terminal may break into lines.
+    """
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console

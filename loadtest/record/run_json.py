@@ -80,7 +80,7 @@ class RunInfo:
     versions: Mapping[str, str]
     host: Mapping[str, Any]
     arms: Mapping[str, Mapping[str, Any]]
-    """By arm: model, api, agent, endpoint, endpoint_label; plugin and versions by package, if its generation is said."""
+    """By arm: model, api, agent, endpoint, endpoint_label; plugin and versions by package if its generation is said."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What `--set` and `--live` changed."""
     ended_early: str | None = None
