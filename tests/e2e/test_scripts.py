@@ -114,7 +114,8 @@ AROUND_PAUSE_S = 0.19
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """One call over a bad telephone line: the callee interrupts the reply to its first line, and pauses in its last.
+    """One call over a bad telephone line: the callee interrupts the reply to its first line, pauses in the next, and at
+    last asks for the agent's tool.
 
     The endpoint waits longer for an end of speech than the callee pauses.
     """
@@ -126,6 +127,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Results:
         line("what-is-it-about"),
         {**line("please-repeat"), "barge_in": {"after_s": AFTER_S}},
         {**line("who-is-calling"), "pause": PAUSE},
+        {**line("where-is-my-parcel"), "asks_tool": True},
     ]
     (folder / "barge-in.yaml").write_text(json.dumps({"version": 1, "lines": lines}))
     with LiveRun(path) as live:
@@ -141,7 +143,7 @@ def loudness(samples: Samples) -> list[float]:
 
 def test_an_interrupted_reply_was_given_and_the_barge_in_has_its_own(interrupted: Results) -> None:
     assert interrupted.outcomes() == {"0000-only": "completed"}, interrupted.stderr
-    asked, barge_in, _ = interrupted.table("turns")
+    asked, barge_in, *_ = interrupted.table("turns")
     assert (asked["kind"], asked["outcome"], asked["truncated"]) == ("script", "answered", False)
     assert "cut_by_callee" in asked["labels"].split("; ")
     assert (barge_in["kind"], barge_in["line"], barge_in["outcome"]) == ("barge_in", "please-repeat", "answered")
@@ -149,11 +151,11 @@ def test_an_interrupted_reply_was_given_and_the_barge_in_has_its_own(interrupted
     assert barge_in["reply_start_s"] > barge_in["speech_end_s"] > asked["reply_end_s"]
     assert interrupted.table("gaps") == []
     figures = interrupted.summary()["arms"]["only"]["figures"]
-    assert (figures["script_turns"]["turns"], figures["barge_ins"]["said"], figures["barge_ins"]["n"]) == (2, 1, 1)
+    assert (figures["script_turns"]["turns"], figures["barge_ins"]["said"], figures["barge_ins"]["n"]) == (3, 1, 1)
 
 
 def test_the_callee_interrupts_when_it_was_told_to(interrupted: Results) -> None:
-    asked, barge_in, _ = interrupted.table("turns")
+    asked, barge_in, *_ = interrupted.table("turns")
     # A busy machine can make the callee later, never sooner; the reply goes on for another second at least.
     assert AFTER_S - 0.15 < barge_in["speech_start_s"] - asked["reply_start_s"] < AFTER_S + 0.8
     left, zero_s = left_channel(interrupted)
@@ -168,7 +170,7 @@ def left_channel(run: Results) -> tuple[Samples, float]:
 
 
 def test_the_agent_stops_and_the_recording_tells_when(interrupted: Results) -> None:
-    asked, barge_in, _ = interrupted.table("turns")
+    asked, barge_in, *_ = interrupted.table("turns")
     *_, cut = interrupted.truth("interrupted")
     (sent,) = [one for one in interrupted.truth("reply_audio_sent") if one["turn"] == cut["turn"]]
     heard_s = asked["reply_end_s"] - asked["reply_start_s"]
@@ -182,7 +184,7 @@ def test_the_agent_stops_and_the_recording_tells_when(interrupted: Results) -> N
     assert barge_in["stop_ms"] == pytest.approx((loud[-1] + 1) * 10, abs=60)
 
 
-SPOKEN = ("what-is-it-about", "please-repeat", "who-is-calling")
+SPOKEN = ("what-is-it-about", "please-repeat", "who-is-calling", "where-is-my-parcel")
 
 
 def speech_dbfs() -> float:
@@ -229,8 +231,8 @@ def test_as_many_packets_are_lost_as_were_to_be_and_what_came_before_is_heard_in
 
 
 def test_a_line_with_a_pause_is_one_utterance_and_one_turn(interrupted: Results) -> None:
-    asked, barge_in, paused = interrupted.table("turns")
-    assert [row["line"] for row in (asked, barge_in, paused)] == list(SPOKEN)
+    asked, barge_in, paused, tool = interrupted.table("turns")
+    assert [row["line"] for row in (asked, barge_in, paused, tool)] == list(SPOKEN)
     assert (paused["kind"], paused["outcome"], paused["lost"]) == ("script", "answered", False)
     heard = [one["at_s"] for one in interrupted.truth("caller_speech_end") if one["at_s"] > barge_in["reply_start_s"]]
     assert len([at_s for at_s in heard if at_s < paused["reply_start_s"]]) == 1
@@ -241,3 +243,16 @@ def test_a_line_with_a_pause_is_one_utterance_and_one_turn(interrupted: Results)
     quiet = [level < speech_dbfs() - 12 for level in loudness(left[started.start_sample : started.end_sample])]
     longest = max(len(list(run)) for is_quiet, run in groupby(quiet) if is_quiet)
     assert longest / 100 == pytest.approx(PAUSE["for_s"] + AROUND_PAUSE_S, abs=0.1)
+
+
+def test_a_line_that_asks_for_the_tool_is_answered_with_what_it_returned(interrupted: Results) -> None:
+    *_, asked = interrupted.table("turns")
+    assert (asked["kind"], asked["outcome"], asked["lost"]) == ("script", "answered", False)
+    # Of all lines this one alone, known by its sound over the bad line.
+    ((called, returned),) = zip(interrupted.truth("tool_call"), interrupted.truth("tool_response"), strict=True)
+    (reply,) = [one for one in interrupted.truth("reply_started") if one["turn"] == called["turn"]]
+    assert called["name"] == "look_up_parcel"
+    assert asked["speech_end_s"] < called["t"] < returned["t"] < reply["at_s"] < asked["reply_start_s"]
+    notes = [event.message for event in interrupted.events("0000-only") if isinstance(event, ProbeMessage)]
+    told = [(note["name"], note["phase"]) for note in notes if note["type"] == "tool"]
+    assert told == [("look_up_parcel", "called"), ("look_up_parcel", "returned")]
