@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from loadtest.call.lag import watch_loop
 from loadtest.call.spec import CallSpec
-from loadtest.clock import RunClock, utc_now
+from loadtest.clock import Clocks, RunClock, utc_now
 from loadtest.errors import RecordError, StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped
@@ -141,7 +141,8 @@ class RunSession:
                 f"The agent of arm {arm} did not connect to its simulated endpoint in the warm-up: it speaks with "
                 "something else, or with nothing. Let it use GOOGLE_GEMINI_BASE_URL, or base_url of the metadata."
             )
-        unix_s = round(time.time() + origin - time.monotonic(), 3)
+        clocks = Clocks.read()
+        unix_s = round(clocks.wall + origin - clocks.monotonic, 3)
         self._info = replace(self._info, origin_monotonic_s=origin, origin_unix_s=unix_s)
         self._info.write(self._folder)
         by_agent = self._followers.switchboard is not None

@@ -22,7 +22,15 @@ ARMS: dict[str, dict[str, Any]] = {
     "theirs": {"model": "gemini-3.8-live", "agent": {"external": True, "name": "theirs"}},
     "reference": {"model": "gemini-3.8-live", "endpoint": profile("gemini-3.8-live", LOST)},
 }
-PROBED = {"audible", "close_id", "connection_id", "resumed_over_callee", "socket_s", "truncated"}
+PROBED = {
+    "audible",
+    "clock_uncertainty_ms",
+    "close_id",
+    "connection_id",
+    "resumed_over_callee",
+    "socket_s",
+    "truncated",
+}
 """Columns that are empty where no probe was."""
 
 
