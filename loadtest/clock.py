@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-__all__ = ["Clocks", "RunClock", "utc_now"]
+__all__ = ["Clocks", "RunClock", "utc_now", "zone_s"]
 
 SAME_MOMENT_S = 0.01
 
@@ -67,3 +67,8 @@ class Clocks:
 def utc_now() -> datetime:
     """Wall time, for labels only."""
     return datetime.now(UTC)
+
+
+def zone_s(unix_s: float) -> float:
+    """What the machine's time zone is ahead of UTC at that moment, in seconds."""
+    return float(time.localtime(unix_s).tm_gmtoff)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,12 +58,12 @@ class LoggedRun:
 
 
 def agent_logs(
-    facts: Iterable[Fact], calls: Sequence[LoggedCall], *, origin_unix_s: float | None, zone_s: float | None = None
+    facts: Iterable[Fact], calls: Sequence[LoggedCall], *, origin_unix_s: float | None, zone_s: float
 ) -> LoggedRun:
     """Put the facts of a log to calls and into run time.
 
     origin_unix_s: the wall clock at run time 0; None: not recorded, and only logs that name calls can be placed.
-    zone_s: what the tester's time zone is ahead of UTC; None: as the machine has it.
+    zone_s: what the tester's time zone was ahead of UTC.
     """
     by_clock: dict[_Clock, list[Fact]] = defaultdict(list)
     watched: set[str] = set()
@@ -78,7 +77,6 @@ def agent_logs(
             by_clock[fact.file, fact.at.kind].append(fact)
     placed: dict[str, list[Placed]] = defaultdict(list)
     unplaced, apart = 0, []
-    zone_s = _zone_s(origin_unix_s) if zone_s is None else zone_s
     for (file, _), told in by_clock.items():
         clocks, agree = _clocks(told, calls, origin_unix_s, zone_s)
         if not agree:
@@ -93,10 +91,6 @@ def agent_logs(
         unplaced=unplaced,
         clocks_apart=tuple(apart),
     )
-
-
-def _zone_s(origin_unix_s: float | None) -> float:
-    return float(time.localtime(origin_unix_s).tm_gmtoff)
 
 
 def _clocks(

@@ -44,7 +44,8 @@ def run_log(folder: RunFolder, files: Sequence[Path] = ()) -> LoggedRun:
     else:
         return LoggedRun(calls={}, unplaced=0)
     calls = [_call(folder, planned, scenario) for planned in read_plan(folder.plan)]
-    return agent_logs(facts, [call for call in calls if call is not None], origin_unix_s=info.origin_unix_s)
+    called = [call for call in calls if call is not None]
+    return agent_logs(facts, called, origin_unix_s=info.origin_unix_s, zone_s=info.origin_zone_s)
 
 
 def _call(folder: RunFolder, planned: PlannedCall, scenario: Scenario) -> LoggedCall | None:

@@ -73,6 +73,8 @@ class RunInfo:
     """The machine's monotonic clock at the run's start; None while the stack is being prepared."""
     origin_unix_s: float | None = None
     """The machine's wall clock then: by it an agent's log is put into run time."""
+    origin_zone_s: float = 0.0
+    """What its time zone was ahead of UTC."""
     cap: int
     planned_calls: int
     hashes: Mapping[str, str]

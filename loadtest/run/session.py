@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from loadtest.call.lag import watch_loop
 from loadtest.call.spec import CallSpec
-from loadtest.clock import Clocks, RunClock, utc_now
+from loadtest.clock import Clocks, RunClock, utc_now, zone_s
 from loadtest.errors import RecordError, StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped
@@ -143,7 +143,7 @@ class RunSession:
             )
         clocks = Clocks.read()
         unix_s = round(clocks.wall + origin - clocks.monotonic, 3)
-        self._info = replace(self._info, origin_monotonic_s=origin, origin_unix_s=unix_s)
+        self._info = replace(self._info, origin_monotonic_s=origin, origin_unix_s=unix_s, origin_zone_s=zone_s(unix_s))
         self._info.write(self._folder)
         by_agent = self._followers.switchboard is not None
         with JsonLines(self._folder.health) as out:
