@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +43,7 @@ def bursts(closes: pl.DataFrame, run_s: float) -> tuple[Burst, ...]:
     times, calls, arms = (lost[name].to_list() for name in ("at_s", "call_id", "arm"))
     spans: list[tuple[int, int]] = []
     for first in range(len(times)):
-        last = max(i for i in range(first, len(times)) if times[i] <= times[first] + WINDOW_S)
+        last = bisect_right(times, times[first] + WINDOW_S) - 1
         if not _more_than_chance(len(set(calls[first : last + 1])), len(times) - (last + 1 - first), run_s):
             continue
         if spans and times[first] <= times[spans[-1][1]] + MERGE_S:

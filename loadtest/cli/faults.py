@@ -90,7 +90,7 @@ def _plain(kind: FaultKind) -> dict[str, Any]:
 
 
 def _tell(kind: FaultKind) -> None:
-    from loadtest.scenario.faults import Fault, examples
+    from loadtest.scenario.faults import NARROWED_BY, Fault, examples
 
     def meaning(name: str) -> str:
         return " ".join((Fault.model_fields[name].description or "").split())
@@ -103,7 +103,7 @@ def _tell(kind: FaultKind) -> None:
         ("Needs", {name: meaning(name) for name in kind.required}),
         ("Settings, with their defaults", settings),
         ("Variants, drawn when none is named", dict(kind.variants)),
-        ("Narrowed by", {name: meaning(name) for name in ("calls", "between_s", "share") if name not in kind.required}),
+        ("Narrowed by", {name: meaning(name) for name in NARROWED_BY if name not in kind.required}),
     )
     for title, told in sections:
         if told:

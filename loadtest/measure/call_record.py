@@ -31,7 +31,7 @@ from loadtest.record.events import (
 from loadtest.record.layout import CallFolder
 from loadtest.record.reader import CallEvents, read_events
 
-__all__ = ["CallRecord", "CalleeLine", "call_record", "read_call"]
+__all__ = ["CallRecord", "CalleeLine", "call_record", "read_call", "with_probe"]
 
 E = TypeVar("E", bound=Event)
 
@@ -126,7 +126,11 @@ def read_call(planned: PlannedCall, folder: CallFolder, probe_file: Path, *, sec
     """
     if not folder.events.exists():
         return CallRecord(planned=planned, exists=False)
-    record = call_record(planned, read_events(folder.events), _heard(folder, second_opinion))
+    return with_probe(call_record(planned, read_events(folder.events), _heard(folder, second_opinion)), probe_file)
+
+
+def with_probe(record: CallRecord, probe_file: Path) -> CallRecord:
+    """The call with what its events lack of the probe's own file, if there is one. Raises RecordError."""
     if not probe_file.exists():
         return record
     events = with_probe_file(record.events, _text(probe_file), record.last_s)

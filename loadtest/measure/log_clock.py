@@ -52,13 +52,7 @@ class Bounds:
 
 def bounds(facts: Iterable[Fact], events: Sequence[Event]) -> Bounds:
     """What one call's facts, placed there by their ids, and its events say about the difference."""
-    found = Bounds()
-    for fact in facts:
-        if fact.at is None:
-            continue
-        for one in _of(fact, fact.at, events):
-            found = found.and_(one)
-    return found
+    return met(one for fact in facts if fact.at is not None for one in _of(fact, fact.at, events))
 
 
 def met(all_of_them: Iterable[Bounds]) -> Bounds:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from loadtest.scenario.base import Model
 from loadtest.scenario.catalogue import FAULTS, TRIGGERS, FaultKind
 
-__all__ = ["FAULTS", "Fault", "examples"]
+__all__ = ["FAULTS", "NARROWED_BY", "Fault", "examples"]
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Final, Literal, get_args
 
 from loadtest.measure.acoustics import read_edges
-from loadtest.measure.call_record import CallRecord, call_record
+from loadtest.measure.call_record import CallRecord, call_record, with_probe
 from loadtest.measure.machine import Machine
-from loadtest.measure.probe_log import probe_log, with_probe_file
+from loadtest.measure.probe_log import probe_log
 from loadtest.measure.run_log import run_log
 from loadtest.measure.tables import CallRows, call_rows
 from loadtest.plan.calls import PlannedCall
@@ -67,11 +67,7 @@ def read_record(folder: RunFolder, planned: PlannedCall) -> CallRecord:
     """A call with all that its probe told."""
     call = folder.call(planned.call_id)
     record = call_record(planned, read_events(call.events), read_edges(call.edges))
-    probe_file = folder.probe / f"{planned.call_id}.jsonl"
-    if not probe_file.exists():
-        return record
-    events = with_probe_file(record.events, probe_file.read_text(errors="replace"), record.last_s)
-    return replace(record, events=events, probe=probe_log(events))
+    return with_probe(record, folder.probe / f"{planned.call_id}.jsonl")
 
 
 def without_probe(record: CallRecord) -> CallRecord:

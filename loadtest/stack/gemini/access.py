@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loadtest.scenario.endpoint import Api
 from loadtest.stack.gemini import messages
-from loadtest.stack.gemini.plan import Close
+from loadtest.stack.gemini.plan import Close, cut_reason
 
 __all__ = ["Route", "check_key", "check_setup", "model_not_found", "route"]
 
@@ -17,7 +17,6 @@ _GEMINI = re.compile(
     r"ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\.BidiGenerateContent(Constrained)?"
 )
 _VERTEX = re.compile(r"ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent")
-REASON_BYTES = 123
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +65,4 @@ def check_setup(message: messages.ClientMessage, asked: Route, model: str) -> me
 def model_not_found(model: str, asked: Route) -> Close:
     """The answer to a model that is not there, cut as close reasons are."""
     reason = f"{model} is not found for API version {asked.version}, or is not supported for bidiGenerateContent"
-    return Close(1008, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+    return Close(1008, cut_reason(reason))

@@ -20,6 +20,7 @@ __all__ = [
     "Say",
     "Step",
     "TurnComplete",
+    "cut_reason",
     "reply_plan",
     "tool_plan",
     "transcribed_only",
@@ -28,6 +29,8 @@ __all__ = [
 # Output transcription leads its audio by about this much audio.
 LEAD_MS = 300.0
 WORDS_PER_FRAGMENT = 3
+LONGEST_REASON = 123
+"""Bytes."""
 # Transcription of the caller takes the first half of the delay; a thought comes behind it.
 THOUGHT_AT = 0.75
 THOUGHT = "**Considering the answer**\n\nThe caller has finished. I answer in one or two short sentences.\n\n\n"
@@ -112,6 +115,11 @@ class Close:
 
     code: int | None
     reason: str = ""
+
+
+def cut_reason(reason: str) -> str:
+    """As much of a reason as a close frame has room for; Google's endpoint cuts there."""
+    return reason.encode()[:LONGEST_REASON].decode(errors="ignore")
 
 
 What = Say | AudioPart | GenerationComplete | TurnComplete | CallTool | Mark | Forget | Mute | Deaf | Drop | Close

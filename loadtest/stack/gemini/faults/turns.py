@@ -25,6 +25,7 @@ from loadtest.stack.gemini.plan import (
     Say,
     Step,
     TurnComplete,
+    cut_reason,
 )
 from loadtest.stack.gemini.recordings import RATE
 
@@ -35,8 +36,6 @@ Plan = tuple[Step, ...]
 EXHAUSTED: Final = (
     "[ORIGINAL ERROR] generic::resource_exhausted: RESOURCE_EXHAUSTED: Maximum concurrent sessions exceeded"
 )
-LONGEST_REASON: Final = 123
-"""Bytes that a close frame has room for; Google's endpoint cuts there."""
 NEAR_ZERO = 2
 """Steps of 16 bits: -84 dBFS."""
 
@@ -75,7 +74,7 @@ def _f10(plan: Plan, at: Situation) -> Plan:
 
 def _f14(plan: Plan, at: Situation) -> Plan:
     reason = f"Request trace id: {at.rng.getrandbits(64):016x}, {EXHAUSTED}"
-    return _before_audio(plan, at, Close(1011, reason[:LONGEST_REASON]))
+    return _before_audio(plan, at, Close(1011, cut_reason(reason)))
 
 
 def _f19(plan: Plan, at: Situation) -> Plan:
