@@ -1,0 +1,1 @@
+"""Which arm is better: the paired experiment, by the plan of analysis that docs/statistics.md explains."""
