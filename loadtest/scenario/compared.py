@@ -1,4 +1,4 @@
-"""What arms are compared by: the one list of metrics, with what each is for and its margin unless a scenario says other.
+"""What arms are compared by: the one list of metrics, with what each is for, and its margin, unless a scenario differs.
 
 Light: it is read by the command line, by the scenario's models and by the analysis alike.
 """
