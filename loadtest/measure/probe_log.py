@@ -52,6 +52,8 @@ class Lag:
 
     span: Span
     ms: float
+    waited_ms: float | None = None
+    """Of these, how many it was kept waiting by the machine; the rest is its own doing. None: not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ def _lags(notes: Iterable[Note]) -> tuple[Lag, ...]:
     found: list[tuple[str | None, Lag]] = []
     for note in notes:
         if isinstance(said := note.message, wire.AgentLag):
-            lag = Lag(Span(note.t_s - said.lag_ms / 1000, note.t_s), said.lag_ms)
+            lag = Lag(Span(note.t_s - said.lag_ms / 1000, note.t_s), said.lag_ms, said.waited_ms)
             told = any(who != note.session and one.span.meets(lag.span.start_s, lag.span.end_s) for who, one in found)
             if not told:
                 found.append((note.session, lag))

@@ -65,8 +65,9 @@ def disturbances(
             found += _packets(event, limits)
     found += (*machine.lags, *machine.suspensions)
     if own_agent:
-        lagging = (lag for lag in record.probe.lags if lag.ms > limits.frame_gap_ms)
-        found += [Disturbance(lag.span, "agent_lag", lag.ms) for lag in lagging]
+        # What an agent does itself its callers live through; where it is not told apart, all is the machine's.
+        waited = ((lag.span, lag.ms if lag.waited_ms is None else lag.waited_ms) for lag in record.probe.lags)
+        found += [Disturbance(span, "agent_lag", ms) for span, ms in waited if ms > limits.frame_gap_ms]
         found += _queued(record, limits)
     return (*found, *(loss for event in record.events for loss in _losses(event)))
 

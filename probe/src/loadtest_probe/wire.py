@@ -231,9 +231,14 @@ class Clock:
 
 @dataclass(frozen=True)
 class AgentLag:
-    """The agent's event loop was blocked until `t`, by lag_ms longer than the probe's timer had asked for."""
+    """The agent's event loop was blocked until `t`, by lag_ms longer than the probe's timer had asked for.
+
+    waited_ms: of these, how many its thread did not compute for them: it was ready and had no core, or stood still. The
+    rest is the agent's own doing. Null where the kernel does not tell.
+    """
 
     lag_ms: float
+    waited_ms: float | None = None
 
 
 @dataclass(frozen=True)

@@ -270,6 +270,16 @@ def test_a_late_agent_is_the_testers_fault_only_if_it_is_the_testers_agent() -> 
     assert all(row["valid"] for row in call.rows(scenario(stack="external")).turns)
 
 
+@pytest.mark.parametrize(
+    ("waited_ms", "reasons"),
+    [(0.0, {}), (120.0, {}), (121.0, {1: "agent_lag 121 ms"}), (None, {1: "agent_lag 400 ms"})],
+)
+def test_what_an_agent_computes_itself_its_callers_live_through(
+    waited_ms: float | None, reasons: dict[int, str]
+) -> None:
+    assert invalid(three_turns().connects(-1).probe(12, wire.AgentLag(400, waited_ms))) == reasons
+
+
 def test_a_tester_error_makes_the_whole_call_invalid() -> None:
     call = Conversation().says(2, 3).hears((4, 6)).says(8, 9).hears((10, 12))
     rows = call.hangs_up(13, EndCause.TESTER, Outcome.TESTER_ERROR).rows()
