@@ -67,10 +67,14 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def alive(pid: int) -> bool:
+    return state(pid) not in {"Z", "X"}
+
+
+def state(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return "X"
 
 
 def guarded(folder: Path, ending: str, grace_s: float) -> list[str]:
@@ -269,6 +273,7 @@ def test_a_command_that_talks_with_its_starter_dies_with_it_even_if_it_is_stoppe
         answer, pid = process.stdout.readline().split()
         assert answer == b"hello!"
         os.kill(int(pid), signal.SIGSTOP)
+        until(lambda: state(int(pid)) == "T", "stopped")  # or SIGTERM, a lower number, would be delivered first
         os.close(lifeline)
         assert process.wait(30) == 128 + signal.SIGKILL
         assert not alive(int(pid))
