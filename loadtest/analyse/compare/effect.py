@@ -47,6 +47,8 @@ class Effect:
     """Two-sided, of no difference; never shown without the interval."""
     blocks: int = 0
     """Blocks that the interval rests on."""
+    beyond_limit: tuple[Literal["candidate", "control"], ...] = ()
+    """Arms whose latency is not known to be below the limit; then there is no `value`."""
     notes: tuple[str, ...] = ()
     """What the reader must know before concluding anything."""
 
