@@ -22,9 +22,13 @@ peak: server ## set up, then compare two endpoints under a peak of outbound call
 	$(BIN)/loadtest run scenarios/peak.yaml
 
 .PHONY: test
-test: check server ## set up, then check and test everything but the slow simulations
+test: check server browser ## set up, then check and test everything but the slow simulations
 	$(BIN)/loadtest stack install --plugin 1.6.0 --plugin 1.8.9
 	$(BIN)/pytest
+
+.PHONY: browser
+browser: .venv/.synced ## Chromium, in which reports are tested: found, or installed as root from Debian's packages
+	$(BIN)/python -m tests.browser
 
 .PHONY: check
 check: .venv/.synced ## lint, formatting, types, layers
