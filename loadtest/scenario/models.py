@@ -2,7 +2,7 @@
 
 Every model refuses keys that it does not know; every quantity carries its unit in its name. Loading, with errors that
 name file, line and field, is in `loadtest.scenario.load`; this module and those it is made of (`arms`, `callee`,
-`base`) only say what is right.
+`compare_spec`, `base`) only say what is right.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pydantic import Field, field_validator, model_validator
 from loadtest.scenario.arms import Arm
 from loadtest.scenario.base import Model, Name, Version
 from loadtest.scenario.callee import CalleeSpec
+from loadtest.scenario.compare_spec import CompareSpec, factor_problem
 
-__all__ = ["Arrivals", "CompareSpec", "Limits", "Scenario", "ValidityLimits"]
+__all__ = ["Arrivals", "Limits", "Scenario", "ValidityLimits"]
 
 
 class Arrivals(Model):
@@ -72,32 +73,6 @@ class ValidityLimits(Model):
     """... or if a larger share of an arm's valid script turns is disputed."""
     share_difference: float = Field(default=0.02, ge=0, le=1)
     """... or if two arms differ by more than this in their share of invalid, or of disputed, turns."""
-
-
-class CompareSpec(Model):
-    """What will be compared, declared before the first dial and hashed into the plan."""
-
-    control: str
-    """The arm that the others are held against."""
-    factor: Literal["model", "api", "region", "plugin"] = "model"
-    """The one thing in which the arms are meant to differ."""
-    success: tuple[str, ...] = ("rate_1011", "lost_turns")
-    """Metrics of which one must be better."""
-    margins: dict[str, float] = Field(
-        default_factory=lambda: {
-            "reply_latency_p50": 0.05,
-            "reply_latency_p95": 0.10,
-            "answered_share": 0.01,
-            "greeting_latency_p50": 0.10,
-            "talked_over_share": 0.01,
-            "gap_seconds": 0.20,
-        }
-    )
-    """Guardrails and how much worse the candidate may be: ratios minus 1, shares as fractions."""
-    alpha: float = Field(default=0.025, gt=0, lt=0.5)
-    """One-sided."""
-    looks: int = Field(default=1, ge=1, le=4)
-    """How often the verdict may be looked at."""
 
 
 class Limits(Model):
@@ -178,6 +153,8 @@ class Scenario(Model):
         ]
         if self.compare is not None and self.compare.control not in self.arms:
             problems.append(f"compare.control: expected one of the arms {', '.join(self.arms)}")
+        if self.compare is not None and (wrong := factor_problem(self.compare, self.arms)) is not None:
+            problems.append(wrong)
         for name, arm in self.arms.items():
             if arm.agent.external and self.stack == "embedded":
                 problems.append(

@@ -35,10 +35,18 @@ def hashes(
     dumped = _dump(scenario)
     return {
         "scenario": canonical_hash({"scenario": dumped, "script": _dump(script)}),
-        "margins": canonical_hash({"compare": dumped.get("compare"), "thresholds": dumped["thresholds"]}),
+        "margins": canonical_hash(_declared(scenario, dumped)),
         "profiles": canonical_hash({arm: profile.model_dump(mode="json") for arm, profile in profiles.items()}),
         "audio": canonical_hash(list(audio)),
     }
+
+
+def _declared(scenario: Scenario, dumped: Mapping[str, Any]) -> dict[str, Any]:
+    """Roles, margins, looks, alpha and the factor; and the blocks, of which each look has a share."""
+    declared = {"compare": dumped.get("compare"), "thresholds": dumped["thresholds"]}
+    if scenario.compare is not None:
+        declared |= {"blocks": scenario.blocks, "calls_per_block": scenario.calls_per_block}
+    return declared
 
 
 def resolved_yaml(scenario: Scenario, file_name: str, overrides: Iterable[str], redactor: Redactor) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,6 +160,47 @@ WRONG = {
         "blocks: 3",
         "blocks: 3\ncompare: {control: gaa}",
         'small.yaml:11:20: compare.control: expected one of the arms preview, ga; found "gaa"',
+    ),
+    "success": (
+        "blocks: 3",
+        "blocks: 3\ncompare: {control: ga, success: [rate_1012]}",
+        "small.yaml:11:34: compare.success.0: expected a metric, one of rate_1011, lost_turns, reply_latency_p50, "
+        "reply_latency_p95, reply_latency_p99, greeting_latency_p50, answered_share, talked_over_share, gap_seconds, "
+        'time_to_1011 (did you mean rate_1011?); found "rate_1012"',
+    ),
+    "margin of nothing": (
+        "blocks: 3",
+        "blocks: 3\ncompare: {control: ga, margins: {reply_latency.p95: 0.1}}",
+        "small.yaml:11:53: compare.margins.reply_latency.p95: expected a metric, one of rate_1011, lost_turns, "
+        "reply_latency_p50, reply_latency_p95, reply_latency_p99, greeting_latency_p50, answered_share, "
+        'talked_over_share, gap_seconds, time_to_1011 (did you mean reply_latency_p95?); found "reply_latency.p95"',
+    ),
+    "no margin": (
+        "blocks: 3",
+        "blocks: 3\ncompare: {control: ga, margins: {gap_seconds: 0}}",
+        "small.yaml:11:47: compare.margins.gap_seconds: expected a number > 0; found `0`",
+    ),
+    "percent": (
+        "blocks: 3",
+        "blocks: 3\ncompare: {control: ga, margins: {answered_share: 1}}",
+        "small.yaml:11:50: compare.margins.answered_share: expected a margin below 1: 0.01 is one percentage point; "
+        "found `1`",
+    ),
+    "success twice": (
+        "blocks: 3",
+        "blocks: 3\ncompare: {control: ga, success: [lost_turns, lost_turns]}",
+        "small.yaml:11:33: compare.success: expected each metric once; found a list of 2",
+    ),
+    "looks": (
+        "blocks: 3",
+        "blocks: 3\ncompare: {control: ga, looks: 5}",
+        "small.yaml:11:31: compare.looks: expected a number <= 4; found `5`",
+    ),
+    "A/A": (
+        "blocks: 3",
+        "    voice: Puck\nblocks: 3\ncompare: {control: preview, factor: none}",
+        "small.yaml:12:37: compare.factor: none says that all arms are the same endpoint; ga differs from preview in "
+        'voice; found "none"',
     ),
     "threshold": (
         "reply_latency.p95 < 3000",
@@ -376,6 +418,59 @@ def test_the_resolved_copy_is_the_same_scenario_with_nothing_left_unsaid(spoil: 
     assert load_scenario(Path("again.yaml")).hashes == loaded.hashes
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "factor: api",
+        "success: [lost_turns]",
+        "margins: {gap_seconds: 0.3}",
+        "alpha: 0.01",
+        "looks: 2",
+        "control: preview",
+    ],
+)
+def test_all_that_is_declared_of_a_comparison_is_hashed(spoil: Spoil, changed: str) -> None:
+    path = spoil()
+    declared = {"control": "ga", "factor": "model", "looks": 1}
+    before = load_scenario(path, [f"compare={json.dumps(declared)}"]).hashes["margins"]
+    key, value = changed.split(": ", 1)
+    after = load_scenario(path, [f"compare={json.dumps(declared)}", f"compare.{key}={value}"]).hashes["margins"]
+    assert before != after
+
+
+def test_blocks_are_part_of_what_is_declared(spoil: Spoil) -> None:
+    path = spoil()
+    few, many = (load_scenario(path, ["compare={control: ga}", f"blocks={n}"]).hashes["margins"] for n in (3, 4))
+    assert few != many
+
+
+def test_guardrails_are_all_that_have_a_margin_and_are_no_success_metric(spoil: Spoil) -> None:
+    path = spoil()
+    usual = load_scenario(path, ["compare={control: ga}"]).scenario.compare
+    assert usual is not None
+    assert usual.success == ("rate_1011", "lost_turns")
+    assert usual.margins == {
+        "reply_latency_p50": 0.05,
+        "reply_latency_p95": 0.10,
+        "greeting_latency_p50": 0.10,
+        "answered_share": 0.01,
+        "talked_over_share": 0.01,
+        "gap_seconds": 0.20,
+    }
+    other = load_scenario(path, ["compare={control: ga, success: [reply_latency_p95]}"]).scenario.compare
+    assert other is not None
+    assert other.margins == {**{k: v for k, v in usual.margins.items() if k != "reply_latency_p95"}, "rate_1011": 0.25}
+    own = load_scenario(path, ["compare={control: ga, margins: {lost_turns: 1}}"]).scenario.compare
+    assert own is not None
+    assert own.margins == {"lost_turns": 1.0}
+
+
+def test_the_same_endpoint_can_be_named_twice(spoil: Spoil) -> None:
+    compare = load_scenario(spoil(), ["compare={control: ga, factor: none}"]).scenario.compare
+    assert compare is not None
+    assert compare.factor == "none"
+
+
 def test_hashes_tell_what_changed(spoil: Spoil) -> None:
     path = spoil()
     before = load_scenario(path).hashes
@@ -386,6 +481,7 @@ def test_hashes_tell_what_changed(spoil: Spoil) -> None:
 
     assert changed() == set()
     assert changed("seed=2") == {"scenario"}
+    assert changed("blocks=4") == {"scenario"}
     assert changed("compare={control: ga}") == {"scenario", "margins"}
     write_tone(Path("audio/second.wav"), hz=900)
     assert changed() == {"audio"}

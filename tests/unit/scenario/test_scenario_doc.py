@@ -12,8 +12,9 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from loadtest.scenario import arms, base, callee, endpoint, faults, impairments, models
+from loadtest.scenario import arms, base, callee, compare_spec, endpoint, faults, impairments, models
 from loadtest.scenario.catalogue import FAULTS
+from loadtest.scenario.compared import COMPARED
 from loadtest.scenario.hosts import host_problems
 from loadtest.scenario.load import load_scenario
 from loadtest.scenario.thresholds import METRICS
@@ -32,7 +33,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Impairments": (impairments.Impairments,),
     "Noise": (impairments.Noise,),
     "Distribution": (base.Distribution,),
-    "Compare": (models.CompareSpec,),
+    "Compare": (compare_spec.CompareSpec,),
     "Validity": (models.ValidityLimits,),
     "Limits": (models.Limits,),
     "Script": (callee.Script,),
@@ -62,7 +63,7 @@ def names(cell: str) -> list[str]:
 
 def test_every_model_has_a_section() -> None:
     documented = {model for group in SECTIONS.values() for model in group}
-    modules = (models, arms, callee, base, endpoint, faults, impairments)
+    modules = (models, arms, callee, base, compare_spec, endpoint, faults, impairments)
     public = [getattr(module, name) for module in modules for name in module.__all__]
     models_of = {m for m in public if isinstance(m, type) and issubclass(m, BaseModel)}
     assert models_of - {base.Model} == documented
@@ -97,6 +98,20 @@ def test_every_fault_is_described_with_its_triggers_settings_and_variants() -> N
 def test_every_metric_is_described_with_its_stats() -> None:
     told = {names(row[0])[0]: (tuple(names(row[1])), row[2]) for row in tables("Thresholds")[0][2:]}
     assert told == {name: (metric.stats, metric.unit) for name, metric in METRICS.items()}
+
+
+def test_every_compared_metric_is_described_with_its_margin() -> None:
+    told = {names(row[0])[0]: row[1:] for row in tables("Compare")[1][2:]}
+    assert told == {
+        name: [
+            metric.title,
+            metric.unit,
+            "lower" if metric.lower_is_better else "higher",
+            metric.scale,
+            "" if metric.margin is None else str(metric.margin),
+        ]
+        for name, metric in COMPARED.items()
+    }
 
 
 def examples(page: str) -> list[str]:
