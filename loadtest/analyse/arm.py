@@ -11,7 +11,7 @@ import polars as pl
 
 from loadtest.analyse.barge_ins import BargeIns, count_barge_ins
 from loadtest.analyse.closes import CloseCounts, count_closes, exposure
-from loadtest.analyse.gaps import Losses, count_losses
+from loadtest.analyse.gaps import Losses, count_losses, sound_gaps
 from loadtest.analyse.inputs import RunData, block_numbers
 from loadtest.analyse.labels import label_shares
 from loadtest.analyse.packets import AudioPath, count_packets
@@ -21,7 +21,18 @@ from loadtest.analyse.shares import Bools, Floats, Ints, Share, estimate_share
 from loadtest.analyse.validity import ValidTurns, count_valid
 from loadtest.record.events import Outcome
 
-__all__ = ["ArmFigures", "EnergyAlone", "Greeting", "arm_figures", "rate_ratios"]
+__all__ = [
+    "LEAST_MS",
+    "ArmFigures",
+    "EnergyAlone",
+    "Greeting",
+    "answered_flags",
+    "arm_figures",
+    "flags",
+    "rate_ratios",
+    "reply_latencies_ms",
+    "with_greeting_due",
+]
 
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 GREETING_QUANTILES: Final = {"p50": 0.5, "p95": 0.95}
@@ -88,11 +99,6 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
     )
     script = turns.filter(pl.col("kind") == "script")
     valid = script.filter(pl.col("valid").fill_null(value=False))
-    bad_turns = turns.filter(~pl.col("valid").fill_null(value=False)).select("call_id", "turn")
-    bad_calls = calls.filter(~pl.col("valid").fill_null(value=False))["call_id"]
-    sound_gaps = gaps.join(bad_turns, on=["call_id", "turn"], how="anti", maintain_order="left").filter(
-        pl.col("turn").is_not_null() | ~pl.col("call_id").is_in(bad_calls.implode())
-    )
     blocks = block_numbers(valid)
     connected = exposure(calls, closes)
     seen = valid.filter(pl.col("disputed").is_not_null())
@@ -100,9 +106,9 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         planned=calls.height,
         outcomes=_outcomes(calls),
         script_turns=count_valid(script),
-        answered=estimate_share(_flags(_answered(valid)), blocks),
-        talked_over=estimate_share(_flags(valid["outcome"] == "talked_over"), blocks),
-        disputed=estimate_share(_flags(seen["disputed"]), block_numbers(seen)),
+        answered=estimate_share(answered_flags(valid), blocks),
+        talked_over=estimate_share(flags(valid["outcome"] == "talked_over"), blocks),
+        disputed=estimate_share(flags(seen["disputed"]), block_numbers(seen)),
         energy_alone=_energy_alone(valid, blocks, data) if seen.height else None,
         labels=label_shares(valid, blocks),
         reply_latency=_latencies(reply_latencies_ms(valid, data.limit_ms), blocks, QUANTILES, data.limit_ms, data.seed),
@@ -111,7 +117,7 @@ def arm_figures(data: RunData, arm: str) -> ArmFigures:
         rate_1011=estimate_rate(connected.events, connected.minutes),
         unknown_exposure_calls=connected.unknown_calls,
         unknown_exposure_incidents=connected.unknown_events,
-        losses=count_losses(calls, valid, sound_gaps, closes),
+        losses=count_losses(calls, valid, sound_gaps(gaps, turns, calls), closes),
         barge_ins=count_barge_ins(turns, data.seed),
         audio_path=count_packets(calls),
     )
@@ -126,7 +132,7 @@ def _energy_alone(valid: pl.DataFrame, blocks: Ints, data: RunData) -> EnergyAlo
         lost=pl.when(twice).then(None).otherwise("lost"),
     )
     return EnergyAlone(
-        answered=estimate_share(_flags(_answered(alone)), blocks),
+        answered=estimate_share(answered_flags(alone), blocks),
         reply_latency=_latencies(reply_latencies_ms(alone, data.limit_ms), blocks, QUANTILES, data.limit_ms, data.seed),
     )
 
@@ -136,6 +142,20 @@ def reply_latencies_ms(script_turns: pl.DataFrame, limit_ms: float) -> Floats:
     measured = pl.when(_answered_expr()).then(pl.col("latency_ms"))
     latency = script_turns.select(measured.fill_null(limit_ms).clip(LEAST_MS, limit_ms).alias("ms"))["ms"]
     return latency.to_numpy()
+
+
+def answered_flags(script_turns: pl.DataFrame) -> Bools:
+    """Whether each turn (n,) was answered in time."""
+    return flags(script_turns.select(_answered_expr().alias("answered"))["answered"])
+
+
+def with_greeting_due(calls: pl.DataFrame) -> pl.DataFrame:
+    """The calls whose greeting latency counts: valid, answered, and with an agent."""
+    return calls.filter(
+        pl.col("valid").fill_null(value=False)
+        & pl.col("answered_s").is_not_null()
+        & pl.col("agent_joined_s").is_not_null()
+    )
 
 
 def rate_ratios(data: RunData, control: str) -> dict[str, RateRatio]:
@@ -163,10 +183,6 @@ def _answered_expr() -> pl.Expr:
     return (pl.col("outcome") == "answered").fill_null(value=False) & ~pl.col("lost").fill_null(value=False)
 
 
-def _answered(script_turns: pl.DataFrame) -> pl.Series:
-    return script_turns.select(_answered_expr().alias("answered"))["answered"]
-
-
 def _latencies(
     values: Floats,
     blocks: Ints,
@@ -178,11 +194,7 @@ def _latencies(
 
 
 def _greeting(calls: pl.DataFrame, data: RunData) -> Greeting:
-    taken = calls.filter(
-        pl.col("valid").fill_null(value=False)
-        & pl.col("answered_s").is_not_null()
-        & pl.col("agent_joined_s").is_not_null()
-    )
+    taken = with_greeting_due(calls)
     greeted = int(taken["greeting_latency_ms"].count())
     limit_ms = data.scenario.callee.greeting_limit_s * 1000
     values = taken["greeting_latency_ms"].fill_null(limit_ms).clip(LEAST_MS, limit_ms)
@@ -203,5 +215,6 @@ def _outcomes(calls: pl.DataFrame) -> dict[str, int]:
     return {name: int((told == name).sum()) for name in names}
 
 
-def _flags(series: pl.Series) -> Bools:
+def flags(series: pl.Series) -> Bools:
+    """Null is False."""
     return series.fill_null(value=False).to_numpy().astype(np.bool_)

@@ -12,7 +12,7 @@ from loadtest.analyse.closes import server_1011
 from loadtest.analyse.inputs import block_numbers
 from loadtest.analyse.shares import Bools, Floats, PerUnit, Share, estimate_per_unit, estimate_share
 
-__all__ = ["DeadAir", "Losses", "censored_median", "count_losses"]
+__all__ = ["DeadAir", "Losses", "censored_median", "count_losses", "sound_gaps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,15 @@ class Losses:
     patience_median_s: float | None
     """Of the calls that were answered: gaps after a lost reply last about this long."""
     dead_air: DeadAir
+
+
+def sound_gaps(gaps: pl.DataFrame, turns: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Gaps but those of invalid turns, and those in the greeting of an invalid call."""
+    bad_turns = turns.filter(~pl.col("valid").fill_null(value=False)).select("call_id", "turn")
+    bad_calls = calls.filter(~pl.col("valid").fill_null(value=False))["call_id"]
+    return gaps.join(bad_turns, on=["call_id", "turn"], how="anti", maintain_order="left").filter(
+        pl.col("turn").is_not_null() | ~pl.col("call_id").is_in(bad_calls.implode())
+    )
 
 
 def count_losses(calls: pl.DataFrame, script_turns: pl.DataFrame, gaps: pl.DataFrame, closes: pl.DataFrame) -> Losses:

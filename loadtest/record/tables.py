@@ -6,7 +6,7 @@ Seconds are from the run's start; names that end in _ms are milliseconds. A null
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -185,19 +185,21 @@ def table_analysis(path: Path) -> int | None:
     return int(found) if found.isdecimal() else None
 
 
-def read_table(path: Path, name: str) -> pl.DataFrame:
-    """Read table `name`. Columns that a later version added are left out; those that an earlier one had not are null.
+def read_table(path: Path, name: str, columns: Collection[str] | None = None) -> pl.DataFrame:
+    """Read table `name`, or only those of its columns. Columns that a later version added are left out; those that an
+    earlier one had not are null.
 
     Raises RecordError; NewerError if the table is of a schema that this version does not know.
     """
     try:
         check_table(path)
-        frame = pl.read_parquet(path)
-        there = set(frame.columns)
+        there = set(pl.read_parquet_schema(path))
         if not there & set(TABLES[name]):
             raise pl.exceptions.ColumnNotFoundError(f"none of its columns: {', '.join(sorted(there))}")
+        wanted = {c: t for c, t in TABLES[name].items() if columns is None or c in columns}
+        frame = pl.read_parquet(path, columns=[c for c in wanted if c in there] or [next(iter(there))])
         return frame.select(
-            [(pl.col(c) if c in there else pl.lit(None).alias(c)).cast(t) for c, t in TABLES[name].items()]
+            [(pl.col(c) if c in there else pl.repeat(None, pl.len()).alias(c)).cast(t) for c, t in wanted.items()]
         )
     except (OSError, pl.exceptions.PolarsError) as e:
         raise RecordError(
