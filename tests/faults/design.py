@@ -21,8 +21,10 @@ EVERY_S = 8.5
 """From one call to the next, all arms together."""
 SHUFFLES = 50
 """Orders that are drawn; the one in which long calls meet least is taken."""
-BURST_EVERY_S = 6.0
+BURST_EVERY_S = 6.5
 """The same for the calls of F6: all are to be open when it strikes."""
+CALM = 4
+"""Pairs of control calls before those: until then the long calls of F7 are over."""
 ORDINARY_S = 32.0
 """How long a call lasts to which nothing happens, from its dial to its end."""
 SETUP_S = 40.0
@@ -35,12 +37,13 @@ MEASURE_S = 0.5
 class Wish:
     """What is asked of the simulator for one call.
 
-    faults: entries without `calls`. delay_ms: of each reply, where it is not the usual one. lasts_s: about how long the
-    call then lasts. at_run_s: the fault strikes at a moment of the run, so long after its last call was due.
+    faults: entries without `calls`. delays_ms: of the greeting, and of the reply to each thing that the callee says, as
+    far as they are not the usual one. lasts_s: about how long the call then lasts. at_run_s: the fault strikes at a
+    moment of the run, so long after its last call was due.
     """
 
     faults: tuple[Mapping[str, Any], ...]
-    delay_ms: float | None = None
+    delays_ms: tuple[float, ...] = ()
     lasts_s: float = ORDINARY_S
     at_run_s: float | None = None
 
@@ -62,6 +65,7 @@ def _connect(fault: str, **settings: Any) -> dict[str, Any]:
     return {"fault": fault, "at_connect": 1, **settings}
 
 
+_LATE_PONGS = {"fault": "F22", "at_connected_s": 10, "pong_ms_min": 25_000, "pong_ms_max": 30_000}
 SILENT_S = 12.0
 """A call whose agent leaves, or is refused, before it says anything."""
 
@@ -71,10 +75,10 @@ FAULTS: Mapping[str, tuple[Wish, ...]] = {
     "F3": tuple(_wish({"fault": "F3", "at_tool_call": 1, "variant": form}) for form in ("internal", "not_found")),
     "F4": tuple(_wish({"fault": "F4", "at_connected_s": 8.7, "variant": form}) for form in ("unavailable", "deadline")),
     "F5": (_wish(_connect("F5"), lasts_s=SILENT_S), _wish(*_reconnect("F5"))),
-    "F6": (_wish({"fault": "F6", "refused_s": 9}, at_run_s=-7.0),),
-    "F7": (_wish({"fault": "F7", "per_turn": 0.85}, at_run_s=-8.0),),
+    "F6": (_wish({"fault": "F6", "refused_s": 9}, at_run_s=-7.5),),
+    "F7": (_wish({"fault": "F7", "per_turn": 0.95}, at_run_s=-8.0, lasts_s=56.0),),
     # Half a second into a turn is before its audio, as with real delays.
-    "F8": (_wish(*_reconnect("F8"), delay_ms=700),),
+    "F8": (_wish(*_reconnect("F8"), delays_ms=(400, *[700] * 6)),),
     "F9": tuple(_wish(*_reconnect("F9", variant=form)) for form in ("not_found", "invalid")),
     "F10": (_wish(_turn("F10")),),
     "F11": tuple(
@@ -96,20 +100,22 @@ FAULTS: Mapping[str, tuple[Wish, ...]] = {
     "F18": (_wish({"fault": "F18", "at_tool_call": 1}),),
     "F19": (_wish(_turn("F19")),),
     "F20": (_wish(_turn("F20")), _wish({"fault": "F20", "at_connected_s": 9})),
-    "F21": (_wish({"fault": "F21", "at_connected_s": 18.5}, lasts_s=46.0),),
+    # The client pings 20 s after its connect, gives up 20 s later, and waits 10 s for the close: until then the silence
+    # of the third line is to last, which is said when the second reply has just been heard.
+    "F21": (_wish({"fault": "F21", "at_connected_s": 19.5}, delays_ms=(2600, 2400, 2400), lasts_s=56.0),),
+    # The client closes 40 s after its connect: once while the reply to the third line, which asks for the tool and so
+    # waits twice, is awaited; once when it has been said.
     "F22": (
-        _wish(
-            {"fault": "F22", "at_connected_s": 10, "pong_ms_min": 25_000, "pong_ms_max": 30_000},
-            delay_ms=3500,
-            lasts_s=50.0,
-        ),
+        _wish(_LATE_PONGS, delays_ms=(4650, 5900, 5900, 2800), lasts_s=56.0),
+        _wish(_LATE_PONGS, delays_ms=(2400, 5750, 5750, 2500), lasts_s=50.0),
     ),
     "F23": (_wish(_turn("F23", stall_ms_min=1300, stall_ms_max=1500)),),
     "F24": (_wish(_turn("F24")),),
     "F25": tuple(_wish(_turn("F25", variant=form, silence_s=20)) for form in ("nothing", "unfinished")),
     "F26": tuple(_wish(_turn("F26", variant=form)) for form in ("plain", "rejected")),
     "F27": (_wish(_turn("F27")),),
-    "F28": (_wish(_turn("F28")),),
+    # What was sent ahead plays for a second: where the rest is played at all, it comes 1.1 to 1.4 s after that.
+    "F28": (_wish(_turn("F28", late_ms_min=2000, late_ms_max=2200)),),
     "F29": (_wish(_turn("F29")),),
     "F30": (_wish(_turn("F30", again_s=12)),),
     "F31": (_wish({"fault": "F31", "at_age_s": 4, "creep_ms_per_minute": 9000}, lasts_s=ORDINARY_S + 10),),
@@ -174,13 +180,16 @@ def design(
     pairs: list[tuple[str | None, Wish | None]] = [
         (fault, FAULTS[fault][i % len(FAULTS[fault])]) for i in range(rounds) for fault in early
     ]
-    pairs += [(None, None)] * controls
+    late = [fault for fault in AT_RUN if fault in faults]
+    calm = min(CALM, controls) if "F6" in late else 0
+    pairs += [(None, None)] * (controls - calm)
     draws = random.Random(seed)
     orders = [draws.sample(pairs, len(pairs)) for _ in range(SHUFFLES)]
     pairs = min(orders, key=lambda order: sum(n**4 for n in _busy(_timed(order, arms, every_s))))
-    late = [fault for fault in AT_RUN if fault in faults]
-    # Those of the last pair of F6 come when it has struck: they are refused.
-    pairs += [(fault, FAULTS[fault][0]) for fault in late for _ in range(rounds + (fault == "F6"))]
+    for fault in late:
+        # Those of the last pair of F6 come when it has struck: they are refused.
+        more = 1 if fault == "F6" else 0
+        pairs += [(None, None)] * (calm * more) + [(fault, FAULTS[fault][0])] * (rounds + more)
     burst_from = arms * (len(pairs) - (rounds + 1 if "F6" in late else 0))
     due = [min(i, burst_from) * every_s + max(0, i - burst_from) * BURST_EVERY_S for i in range(arms * len(pairs))]
     made = tuple(

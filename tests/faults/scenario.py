@@ -27,6 +27,8 @@ SEED = 20261123
 MODEL = "gemini-3.8-live"
 PROFILE = f"endpoints/faults/{MODEL}.yaml"
 USUAL_MS = 400
+REGIME_S = 30.0
+"""How long F7 goes on."""
 CAP = 8
 """Twice what is planned: no call of the plan is dropped, however slow one is to end."""
 SCHEMA = "# yaml-language-server: $schema="
@@ -95,10 +97,10 @@ def _profile(plan: Design, plugins: Sequence[str], schema: str) -> str:
         if pair.wish is None:
             continue
         entries += [{**fault, **_when(pair.fault, plan), "calls": list(pair.slots)} for fault in pair.wish.faults]
-        if pair.wish.delay_ms is not None:
+        if pair.wish.delays_ms:
             # The arms' order within a block is drawn: each of its slots may be any arm's.
             for slot in pair.slots:
-                delays |= {f"{slot:04d}-{arm_of(plugin)}": [USUAL_MS, *[pair.wish.delay_ms] * 6] for plugin in plugins}
+                delays |= {f"{slot:04d}-{arm_of(plugin)}": list(pair.wish.delays_ms) for plugin in plugins}
     entries.sort(key=lambda entry: (int(entry["fault"][1:]), entry["calls"]))
     profile = {
         "version": 1,
@@ -124,7 +126,7 @@ def _when(fault: str | None, plan: Design) -> Mapping[str, Any]:
     if wish.at_run_s is None:
         return {}
     at_s = mine[-1].due_s[-1] + wish.at_run_s
-    return {"at_run_s": at_s} if fault == "F6" else {"between_s": [max(0.0, at_s), at_s + 90]}
+    return {"at_run_s": at_s} if fault == "F6" else {"between_s": [max(0.0, at_s), at_s + REGIME_S]}
 
 
 def _text(head: Sequence[str], body: Mapping[str, Any]) -> str:
