@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from loadtest.analyse.estimate import LEVEL, MIN_BLOCKS, Interval
+from loadtest.analyse.resample import block_weights, drawn_quantiles, in_order, rank
 
 __all__ = ["Quantile", "estimate_quantile", "needed", "order_statistic", "resampled_quantiles"]
 
@@ -53,7 +54,7 @@ def needed(q: float) -> int:
 
 def order_statistic(values: Floats, q: float) -> float:
     """The ceil(n q)-th smallest of n >= 1 values."""
-    return float(np.sort(values)[_rank(q, len(values)) - 1])
+    return float(np.sort(values)[rank(q, len(values)) - 1])
 
 
 def estimate_quantile(
@@ -104,32 +105,7 @@ def estimate_quantile(
 
 
 def resampled_quantiles(values: Floats, blocks: Ints, q: float, *, seed: int, resamples: int) -> Floats:
-    """The pooled q-quantile of each of (resamples,) multinomial resamples of whole blocks.
-
-    Exact, in memory of the order of resamples x sqrt(n): ranks are first bracketed on a grid of order statistics, then
-    counted within the bracket.
-    """
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    _, member = np.unique(blocks, return_inverse=True)
-    member = member[order]
-    n, n_blocks = len(ordered), int(member.max()) + 1
-    weights = np.random.default_rng(seed).multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=resamples)
-
-    width = max(1, math.isqrt(n))
-    edges = np.arange(0, n + width, width).clip(max=n)  # cell k holds the sorted values edges[k]:edges[k + 1]
-    in_cell = np.zeros((n_blocks, len(edges) - 1), dtype=np.int64)
-    np.add.at(in_cell, (member, np.arange(n) // width), 1)
-    below = weights @ np.cumsum(in_cell, axis=1)  # (resamples, cells): drawn values up to the end of each cell
-    target = np.ceil(q * below[:, -1] - 1e-9).astype(np.int64).clip(min=1)
-    cell = np.argmax(below >= target[:, None], axis=1)
-    before = np.where(cell > 0, below[np.arange(resamples), cell - 1], 0)
-    inside = (cell * width)[:, None] + np.arange(width)[None, :]
-    counts = np.where(inside < n, np.take_along_axis(weights, member[inside.clip(max=n - 1)], axis=1), 0)
-    reached = before[:, None] + np.cumsum(counts, axis=1) >= target[:, None]
-    picked: Floats = ordered[cell * width + np.argmax(reached, axis=1)]
-    return picked
-
-
-def _rank(q: float, n: int) -> int:
-    return max(1, math.ceil(q * n - 1e-9))
+    """The pooled q-quantile of each of (resamples,) multinomial resamples of whole blocks."""
+    found, member = np.unique(blocks, return_inverse=True)
+    weights = block_weights(len(found), resamples, seed)
+    return drawn_quantiles(in_order(values, member, len(found)), q, weights)
