@@ -73,8 +73,8 @@ def arm_swaps(n_blocks: int, swaps: int, seed: int) -> Floats:
 def drawn_quantiles(ordered: Ordered, q: float, weights: Floats) -> Floats:
     """The pooled q-quantile of each resample; (r,) from whole weights (r, n_units), each row drawing a value or more.
 
-    Exact, in memory of the order of r x n_units: counted is how many values of each unit lie below the order statistics of
-    a grid; weights x counts say between which two the quantile is, and between those it is found in the same way.
+    Exact, in memory of the order of r x n_units. Of each unit it is counted how many values lie below the order
+    statistics of a grid; weights x counts say between which two the quantile is, and there it is found in the same way.
     """
     sizes = np.bincount(ordered.units, minlength=ordered.n_units)
     ranks = np.ceil(q * (weights @ sizes) - 1e-9).clip(min=1)
