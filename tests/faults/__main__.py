@@ -22,8 +22,8 @@ from loadtest.record.run_json import RunInfo
 from loadtest.scenario.faults import FAULTS as CATALOGUE
 from tests.e2e.harness import LOADTEST, REPOSITORY
 from tests.faults.design import Design
-from tests.faults.evidence import Evidence, measured
-from tests.faults.judge import Verdict, false_alarms, judge
+from tests.faults.evidence import Evidence, measured, stood_still
+from tests.faults.judge import Verdict, cracks, false_alarms, judge
 from tests.faults.page import page
 from tests.faults.scenario import PLUGINS, arm_of, asked, designed, write
 from tests.faults.totals import Controls, cells, differences, totals
@@ -86,7 +86,7 @@ def _judge(folder: RunFolder, where: Path, *, indulgent: bool) -> int:
     plugins = {arm_of(plugin): plugin for plugin in PLUGINS}
     by_evidence = measured(folder, indulgent=indulgent)
     verdicts: list[Verdict] = []
-    control_calls = turns = invalid = 0
+    control_calls = turns = invalid = own_cracks = 0
     alarms: dict[Evidence, list[str]] = {evidence: [] for evidence in by_evidence}
     for planned in read_plan(folder.plan):
         asked = slots[str(planned.slot)]
@@ -107,14 +107,16 @@ def _judge(folder: RunFolder, where: Path, *, indulgent: bool) -> int:
                     )
                 )
                 continue
-            alarms[evidence] += [f"{planned.call_id}: {text}" for text in false_alarms(rows)]
+            still = stood_still(folder, planned) if any(turn["labels"] for turn in rows.turns) else ()
+            alarms[evidence] += [f"{planned.call_id}: {text}" for text in false_alarms(rows, still)]
             if evidence == "probe":
                 control_calls += 1
+                own_cracks += len(cracks(rows, still))
                 script = [turn for turn in rows.turns if turn["kind"] == "script"]
                 turns += sum(turn["valid"] for turn in script)
                 invalid += sum(not turn["valid"] for turn in script)
     found = cells(verdicts)
-    controls = Controls(control_calls, turns, invalid, alarms)
+    controls = Controls(control_calls, turns, invalid, own_cracks, alarms)
     unlike = differences(found, _yaml("differences.yaml"))
     result = totals(found, controls, [one for one in unlike if one.why is None])
     judged = {"short": result.short, "verdicts": [verdict.as_dict() for verdict in verdicts], "alarms": alarms}

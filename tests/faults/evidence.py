@@ -11,6 +11,7 @@ from loadtest.measure.call_record import CallRecord, call_record, with_probe
 from loadtest.measure.machine import Machine
 from loadtest.measure.probe_log import probe_log
 from loadtest.measure.run_log import run_log
+from loadtest.measure.speech import Span
 from loadtest.measure.tables import CallRows, call_rows
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import ClockSync, ProbeMessage
@@ -22,7 +23,7 @@ from loadtest.record.run_json import RunInfo
 from loadtest.record.run_scenario import read_run_scenario
 from loadtest.scenario.models import Scenario
 
-__all__ = ["EVIDENCES", "Evidence", "measured", "read_record", "without_limits", "without_probe"]
+__all__ = ["EVIDENCES", "Evidence", "measured", "read_record", "stood_still", "without_limits", "without_probe"]
 
 INDULGENT: Final = 1e6
 """A limit that nothing exceeds."""
@@ -54,6 +55,11 @@ def measured(folder: RunFolder, *, indulgent: bool = False) -> Mapping[Evidence,
         for evidence, record in records.items():
             found[evidence][planned.call_id] = call_rows(run.run_id, record, scenario, machine)
     return found
+
+
+def stood_still(folder: RunFolder, planned: PlannedCall) -> tuple[Span, ...]:
+    """When the event loop of the call's agent stood still, by its probe."""
+    return tuple(lag.span for lag in read_record(folder, planned).probe.lags)
 
 
 def without_limits(scenario: Scenario) -> Scenario:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
+from loadtest.measure.speech import Span
 from loadtest.measure.tables import CallRows, Row
 from loadtest.record.quota import says_quota
 from tests.faults.evidence import Evidence
 from tests.faults.heard import called, heard, survived
 from tests.faults.truths import Strike
 
-__all__ = ["Verdict", "false_alarms", "judge", "wrong_causes"]
+__all__ = ["Verdict", "cracks", "false_alarms", "judge", "wrong_causes"]
 
 Way = Mapping[str, Any]
 NEVER_STRUCK = "never struck"
@@ -92,14 +94,30 @@ def _valid(row: Row) -> bool:
     return bool(row["valid"]) or set((row["invalid_reason"] or "").split("; ")) <= {"call_ended_first"}
 
 
-def false_alarms(rows: CallRows) -> list[str]:
-    """What was found in a call to which nothing happened."""
+def cracks(rows: CallRows, stood_still: Sequence[Span]) -> list[int]:
+    """Turns whose cracks are the agent's own: its event loop stood still, and what it was sending broke off."""
+    found = []
+    for turn, behind in zip_longest(rows.turns, rows.turns[1:]):
+        end_s = float("inf") if behind is None else behind["speech_start_s"]
+        if "click" in _labels(turn) and any(span.meets(turn["speech_start_s"], end_s) for span in stood_still):
+            found.append(turn["turn"])
+    return found
+
+
+def false_alarms(rows: CallRows, stood_still: Sequence[Span] = ()) -> list[str]:
+    """What was found in a call to which nothing happened. stood_still: when the agent's event loop did."""
+    own = cracks(rows, stood_still)
     found = [
         f"turn {turn['turn']}: {turn['outcome']}"
         for turn in rows.turns
         if turn["outcome"] != "answered" or turn["kind"] != "script"
     ]
-    found += [f"turn {turn['turn']}: {turn['labels']}" for turn in rows.turns if turn["labels"]]
+    found += [
+        f"turn {turn['turn']}: {label}"
+        for turn in rows.turns
+        for label in _labels(turn)
+        if label != "click" or turn["turn"] not in own
+    ]
     found += [f"turn {turn['turn']}: put down to {turn['close_id']}" for turn in rows.turns if turn["close_id"]]
     found += [f"turn {gap['turn']}: {gap['kind']}, {gap['cause']}" for gap in rows.gaps]
     found += [f"{close['close_id']}: {close['code']} {close['phase']}" for close in rows.closes]
@@ -193,7 +211,7 @@ def _turn_differences(way: Way, struck: Row | None, script: Sequence[Row], evide
             if evidence != "probe" and name in OF_AGENT_ALONE and struck[name] is None:
                 continue
             yield f"{name}: expected {wanted[name]}; found {struck[name]}"
-    has = (struck["labels"] or "").split("; ")
+    has = _labels(struck)
     for label in wanted.get("labels", ()):
         # What comes of a lost turn is heard behind it.
         behind = [] if label != "second_greeting" else [t["labels"] or "" for t in script if t["turn"] > struck["turn"]]
@@ -304,6 +322,10 @@ def _connection_differences(way: Way, rows: CallRows, strike: Strike, evidence: 
             return
         if ms is None or not wanted["setup_ms"][0] <= ms <= wanted["setup_ms"][1]:
             yield f"setup_ms: expected {wanted['setup_ms']}; found {ms}"
+
+
+def _labels(turn: Row) -> list[str]:
+    return turn["labels"].split("; ") if turn["labels"] else []
 
 
 def _told(turn: Row) -> str:

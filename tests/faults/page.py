@@ -68,6 +68,10 @@ def page(
         f"Control calls, to which nothing happened: {controls.turns} turns ({controls.invalid} more invalid).",
         f"False alarms: {alarms}.",
     ]
+    if controls.own_cracks:
+        lines.append(
+            f"Turns with a crack that callers do hear, since the agent stood still itself: {controls.own_cracks}."
+        )
     for plugin in plugins:
         lines += ["", f"## Plugin {plugin}", "", *_table(plugin, found, expected, summaries)]
     if differences:

@@ -46,11 +46,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """Of the calls to which nothing happened. alarms: by evidence, what was found in them all the same."""
+    """Of the calls to which nothing happened. alarms: by evidence, what was found in them all the same.
+
+    own_cracks: turns with one that the agent made itself, by standing still; no alarm was false there.
+    """
 
     calls: int
     turns: int
     invalid: int
+    own_cracks: int
     alarms: Mapping[Evidence, Sequence[str]]
 
 

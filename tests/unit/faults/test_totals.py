@@ -8,7 +8,7 @@ from tests.faults.evidence import EVIDENCES, Evidence
 from tests.faults.judge import Verdict
 from tests.faults.totals import Controls, Difference, cells, differences, totals
 
-CONTROLS = Controls(80, 320, 0, dict.fromkeys(EVIDENCES, ()))
+CONTROLS = Controls(80, 320, 0, 0, dict.fromkeys(EVIDENCES, ()))
 
 
 def verdict(fault: str, evidence: Evidence = "probe", **changes: Any) -> Verdict:
@@ -51,7 +51,7 @@ def test_a_wrong_cause_is_never_made_good() -> None:
 
 
 def test_too_few_control_turns_and_false_alarms_fall_short() -> None:
-    few = Controls(70, 280, 40, {"probe": ("0001: turn 1: no_reply",), "agent_log": (), "acoustic": ()})
+    few = Controls(70, 280, 40, 0, {"probe": ("0001: turn 1: no_reply",), "agent_log": (), "acoustic": ()})
     told = short(whole(), few)
     assert [text.split(":")[0] for text in told] == [
         "280 control turns, of 300 that are promised",
