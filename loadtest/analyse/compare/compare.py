@@ -70,8 +70,10 @@ def compare(
     for name in candidates:
         run = _Pair(experiment, spec, experiment.arms[name], experiment.arms[control], look, planned_blocks, seed)
         results = run.results(sensitivities=sensitivities)
-        decision = Decision(Choice.INVALID, ()) if failed else decide(results, run.worse)
-        reason = because(decision, failed, results, control, look.tail)
+        decision = Decision(Choice.INVALID, ()) if failed else decide(results, run.worse, for_a_gain=bool(spec.success))
+        reason = because(
+            decision, failed, results, control=control, tail=look.tail, blocks=blocks, least_blocks=MIN_VERDICT_BLOCKS
+        )
         found[name] = Candidate(
             arm=name,
             choice=decision.choice,

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from loadtest.analyse.compare.effect import Estimator
+from loadtest.analyse.compare.latency import greeting_ratio, latency_ratio
 
 __all__ = ["METRICS", "MIN_VERDICT_BLOCKS", "Metric"]
 
 MIN_VERDICT_BLOCKS: Final = 24
 """Fewer blocks than this carry no verdict."""
+MIN_VERDICT_BLOCKS_P99: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,5 +29,18 @@ class Metric:
     """For a verdict."""
 
 
-METRICS: Final[Mapping[str, Metric]] = {}
+METRICS: Final[Mapping[str, Metric]] = {
+    "reply_latency_p50": Metric(
+        estimate=latency_ratio(0.5), sensitivities={"outside closes": latency_ratio(0.5, outside_closes=True)}
+    ),
+    "reply_latency_p95": Metric(
+        estimate=latency_ratio(0.95), sensitivities={"outside closes": latency_ratio(0.95, outside_closes=True)}
+    ),
+    "reply_latency_p99": Metric(
+        estimate=latency_ratio(0.99),
+        sensitivities={"outside closes": latency_ratio(0.99, outside_closes=True)},
+        least_blocks=MIN_VERDICT_BLOCKS_P99,
+    ),
+    "greeting_latency_p50": Metric(estimate=greeting_ratio(0.5), sensitivities={}, limit="greeting"),
+}
 """By key, in the order in which they are shown."""

@@ -32,12 +32,21 @@ def effect_text(result: MetricResult, control: str, tail: float) -> str:
 
 
 def because(
-    decision: Decision, failed: Sequence[Gate], results: Sequence[MetricResult], control: str, tail: float
+    decision: Decision,
+    failed: Sequence[Gate],
+    results: Sequence[MetricResult],
+    *,
+    control: str,
+    tail: float,
+    blocks: int,
+    least_blocks: int,
 ) -> tuple[str, ...]:
     """Why the choice is what it is, the weightiest first."""
     if failed:
         return tuple(gate.text for gate in failed)
     found = [_ground(result, control, tail) for result in decision.grounds]
+    if blocks < least_blocks:
+        found.insert(0, _too_few(blocks, least_blocks))
     guards = [r for r in results if r.margin is not None]
     if decision.choice is Choice.ADOPT and guards:
         found.append(f"none of {len(guards)} guardrails is worse than its margin allows")
@@ -77,7 +86,7 @@ def sentence(
         said = f"exploratory, no confirmation: {said}"
     if kind == "rehearsal":
         said = f"rehearsal: on real endpoints this would have read: {said}"
-    return f"{said} (look {look.number} of {look.of}, {blocks} blocks, {KINDS[kind]})"
+    return f"{said} (look {look.number} of {look.of}, {blocks} block{'' if blocks == 1 else 's'}, {KINDS[kind]})"
 
 
 def missing(
@@ -95,8 +104,7 @@ def missing(
     """
     found = []
     if blocks < least_blocks:
-        more = least_blocks - blocks
-        found.append(f"a verdict needs at least {least_blocks} complete blocks, {blocks} are in: {more} more")
+        found.append(_too_few(blocks, least_blocks))
     for result in results:
         better = result.role is Role.SUCCESS and result.superior_after_holm
         if result.role is Role.SECONDARY or better or (result.role is Role.GUARDRAIL and result.metric in holding):
@@ -108,6 +116,11 @@ def missing(
             continue
         found.append(_missing(result, control, tail))
     return tuple(found)
+
+
+def _too_few(blocks: int, least_blocks: int) -> str:
+    more = least_blocks - blocks
+    return f"a verdict needs {least_blocks} complete blocks, {blocks} {'is' if blocks == 1 else 'are'} in: {more} more"
 
 
 def _missing(result: MetricResult, control: str, tail: float) -> str:

@@ -104,12 +104,12 @@ def holds(result: MetricResult, results: Sequence[MetricResult]) -> bool:
     )
 
 
-def decide(results: Sequence[MetricResult], worse: frozenset[str]) -> Decision:
+def decide(results: Sequence[MetricResult], worse: frozenset[str], *, for_a_gain: bool) -> Decision:
     """The choice that the metrics of one candidate make, the gates having passed.
 
-    worse: success metrics without a margin that are shown to be worse, after Holm. Rejected is what is worse than a
-    margin, or worse where it was to be better; adopted is what holds every margin and is better where it was to be; if
-    nothing was to be better, holding every margin is enough.
+    for_a_gain: success metrics are declared. worse: those without a margin that are shown to be worse, after Holm.
+    Rejected is what is worse than a margin, or worse where it was to be better; adopted is what holds every margin and
+    is better where it was to be; if nothing was to be better, holding every margin is enough.
     """
     guards = [r for r in results if r.margin is not None]
     successes = [r for r in results if r.role is Role.SUCCESS]
@@ -118,7 +118,7 @@ def decide(results: Sequence[MetricResult], worse: frozenset[str]) -> Decision:
         return Decision(Choice.REJECT, tuple(against))
     open_guards = [r for r in guards if not holds(r, results)]
     better = [r for r in successes if r.superior_after_holm]
-    if open_guards or not guards or (successes and not better):
+    if open_guards or not guards or (for_a_gain and not better):
         return Decision(Choice.INCONCLUSIVE, (*open_guards, *(() if better else successes)))
     return Decision(Choice.ADOPT, tuple(better))
 

@@ -124,12 +124,13 @@ def test_adopted_is_what_holds_every_margin_and_is_better() -> None:
     better = result("lost_turns", Verdict.SUPERIOR, role=Role.SUCCESS, margin=None, better=True)
     no_better = result("rate_1011", Verdict.INCONCLUSIVE, role=Role.SUCCESS, margin=None, better=False)
     held = result("reply_latency_p95", Verdict.NON_INFERIOR)
-    assert decide([better, no_better, held], frozenset()).choice is Choice.ADOPT
-    assert decide([no_better, held], frozenset()).choice is Choice.INCONCLUSIVE
-    assert decide([held], frozenset()).choice is Choice.ADOPT  # nothing was to be better
-    assert decide([], frozenset()).choice is Choice.INCONCLUSIVE
+    assert decide([better, no_better, held], frozenset(), for_a_gain=True).choice is Choice.ADOPT
+    assert decide([no_better, held], frozenset(), for_a_gain=True).choice is Choice.INCONCLUSIVE
+    assert decide([held], frozenset(), for_a_gain=True).choice is Choice.INCONCLUSIVE  # where is the gain?
+    assert decide([held], frozenset(), for_a_gain=False).choice is Choice.ADOPT  # nothing was to be better
+    assert decide([], frozenset(), for_a_gain=False).choice is Choice.INCONCLUSIVE
     open_guard = result("reply_latency_p50", Verdict.INCONCLUSIVE)
-    decision = decide([better, held, open_guard], frozenset())
+    decision = decide([better, held, open_guard], frozenset(), for_a_gain=True)
     assert decision.choice is Choice.INCONCLUSIVE
     assert decision.grounds == (open_guard,)
 
@@ -137,21 +138,23 @@ def test_adopted_is_what_holds_every_margin_and_is_better() -> None:
 def test_rejected_is_what_is_worse_than_a_margin_whatever_else_is_better() -> None:
     better = result("lost_turns", Verdict.SUPERIOR, role=Role.SUCCESS, margin=None, better=True)
     bad = result("reply_latency_p95", Verdict.INFERIOR)
-    assert decide([better, bad], frozenset()).choice is Choice.REJECT
+    assert decide([better, bad], frozenset(), for_a_gain=True).choice is Choice.REJECT
 
 
 def test_rejected_is_what_is_worse_where_it_was_to_be_better_after_holm() -> None:
     better = result("lost_turns", Verdict.SUPERIOR, role=Role.SUCCESS, margin=None, better=True)
     worse = result("rate_1011", Verdict.INFERIOR, role=Role.SUCCESS, margin=None, better=False)
-    assert decide([better, worse], frozenset({"rate_1011"})).choice is Choice.REJECT
-    assert decide([better, worse, result("x", Verdict.NON_INFERIOR)], frozenset()).choice is Choice.ADOPT
+    assert decide([better, worse], frozenset({"rate_1011"}), for_a_gain=True).choice is Choice.REJECT
+    assert (
+        decide([better, worse, result("x", Verdict.NON_INFERIOR)], frozenset(), for_a_gain=True).choice is Choice.ADOPT
+    )
 
 
 def test_a_secondary_metric_decides_nothing() -> None:
     better = result("lost_turns", Verdict.SUPERIOR, role=Role.SUCCESS, margin=None, better=True)
     held = result("reply_latency_p50", Verdict.NON_INFERIOR)
     bad = result("reply_latency_p99", Verdict.INFERIOR, role=Role.SECONDARY, margin=None)
-    assert decide([better, held, bad], frozenset()).choice is Choice.ADOPT
+    assert decide([better, held, bad], frozenset(), for_a_gain=True).choice is Choice.ADOPT
 
 
 @pytest.mark.parametrize(
@@ -170,13 +173,13 @@ def test_answered_share_decides_where_a_latency_is_beyond_the_limit(
     share = result("answered_share", answered, margin=0.01)
     assert holds(latency, [latency, share]) is stands
     expected = Choice.ADOPT if stands else Choice.INCONCLUSIVE
-    assert decide([latency, share], frozenset()).choice is expected
+    assert decide([latency, share], frozenset(), for_a_gain=False).choice is expected
 
 
 def test_an_inferior_answered_share_rejects_where_latency_is_beyond_the_limit() -> None:
     latency = result("reply_latency_p95", Verdict.NOT_ESTIMABLE, beyond=("candidate",))
     share = result("answered_share", Verdict.INFERIOR, margin=0.01)
-    assert decide([latency, share], frozenset()).choice is Choice.REJECT
+    assert decide([latency, share], frozenset(), for_a_gain=False).choice is Choice.REJECT
 
 
 def test_ratios_are_judged_on_the_log_scale_and_a_zero_is_no_trap() -> None:
