@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["LEVEL", "MIN_BLOCKS", "Interval"]
+__all__ = ["LEVEL", "MIN_BLOCKS", "TAIL", "Interval"]
 
 LEVEL: Final = 0.95
-"""Confidence level of every two-sided interval."""
+"""Confidence level of every two-sided interval, unless it says other."""
+
+TAIL: Final = (1 - LEVEL) / 2
+"""Error at each end of such an interval."""
 
 MIN_BLOCKS: Final = 12
 """Fewer blocks than this carry no interval that rests on blocks."""
@@ -16,7 +19,7 @@ MIN_BLOCKS: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A two-sided interval at `LEVEL`, in the unit of the estimate it stands beside."""
+    """A two-sided interval, in the unit of the estimate it stands beside."""
 
     low: float
     high: float | None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,23 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from loadtest.analyse.estimate import LEVEL, MIN_BLOCKS, Interval
+from loadtest.analyse.arm_swap import swap_arms
+from loadtest.analyse.estimate import LEVEL, MIN_BLOCKS, TAIL, Interval
 
 __all__ = [
     "INDEPENDENT",
     "Rate",
     "RateRatio",
-    "arm_swap_interval",
     "estimate_rate",
     "estimate_ratio",
     "exact_ratio_interval",
     "garwood",
+    "union_ratio_interval",
 ]
 
 INDEPENDENT: Final = "independent closes"
-TAIL: Final = (1 - LEVEL) / 2
-FARTHEST: Final = math.log(1e5)
-"""Ratios are searched from 1/100,000 to 100,000; beyond, the interval is unbounded."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,41 +100,43 @@ def estimate_rate(events: Floats, minutes: Floats) -> Rate:
     )
 
 
-def exact_ratio_interval(x1: int, t1: float, x0: int, t0: float) -> tuple[float, float | None]:
+def exact_ratio_interval(x1: int, t1: float, x0: int, t0: float, *, tail: float = TAIL) -> tuple[float, float | None]:
     """Interval of (x1/t1) / (x0/t0), conditional on x1 + x0 >= 1 events; an upper end of None is unbounded."""
-    share = stats.binomtest(x1, x1 + x0).proportion_ci(confidence_level=LEVEL, method="exact")
+    share = stats.binomtest(x1, x1 + x0).proportion_ci(confidence_level=1 - 2 * tail, method="exact")
     low = float(share.low) / (1 - float(share.low)) * t0 / t1
     high = None if x0 == 0 else float(share.high) / (1 - float(share.high)) * t0 / t1
     return low, high
 
 
-def arm_swap_interval(
-    x1: Floats, t1: Floats, x0: Floats, t0: Floats, *, seed: int, draws: int = 9999
-) -> tuple[float, float | None]:
-    """Interval of the rate ratio by inverting a sign-flip test over blocks (B,), in which both arms have exposure.
+def exact_ratio_tails(x1: int, t1: float, x0: int, t0: float) -> tuple[float, float]:
+    """P(at least) and P(at most) as many of all events in the candidate as were seen, if the ratio is 1.
 
-    At a ratio r, a block's candidate events less their expected share of the block's events are as likely negative as
-    positive; flipping signs is swapping the arms. All flips are tried up to 12 blocks with events, else `draws` seeded
-    ones. Fewer than six blocks with events bound nothing: (0, None).
+    The interval lies above 1, or below, where the one or the other is at most its `tail`.
     """
-    eventful = x1 + x0 > 0
-    x1, t1, x0, t0 = x1[eventful], t1[eventful], x0[eventful], t0[eventful]
-    n = len(x1)
-    if n <= 12:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=n))).reshape(-1, n)
+    share = t1 / (t1 + t0)
+    return float(stats.binom.sf(x1 - 1, x1 + x0, share)), float(stats.binom.cdf(x1, x1 + x0, share))
+
+
+def union_ratio_interval(
+    x1: Floats, t1: Floats, x0: Floats, t0: Floats, *, seed: int, tail: float = TAIL
+) -> tuple[Interval, float]:
+    """Interval of the ratio and two-sided p-value of no difference, from blocks (B,) in which both arms were connected.
+
+    At least one event. From `MIN_BLOCKS` blocks: the union of the exact conditional interval and the arm-swap
+    inversion, which holds in bursts too; below, the exact one, which assumes independent closes.
+    """
+    sums = int(x1.sum()), float(t1.sum()), int(x0.sum()), float(t0.sum())
+    low, high = exact_ratio_interval(*sums, tail=tail)
+    above, below = exact_ratio_tails(*sums)
+    if len(x1) < MIN_BLOCKS:
+        interval = Interval(low=low, high=high, method="exact conditional", assumes=INDEPENDENT)
     else:
-        drawn = np.random.default_rng(seed).choice((1.0, -1.0), size=(draws, n))
-        signs = np.concatenate([np.ones((1, n)), drawn])  # what was seen is one of the flips
-
-    def tail(log_ratio: float, side: int) -> float:
-        """P(flipped sum at least as far to `side` as the one seen)."""
-        odds = math.exp(log_ratio) * t1 / t0
-        excess = side * (x1 - (x1 + x0) * odds / (1 + odds))
-        return float(np.mean(signs @ excess >= excess.sum() - 1e-9 * max(1.0, float(np.abs(excess).sum()))))
-
-    low = _outermost(lambda r: tail(r, 1) > TAIL, -1)
-    high = _outermost(lambda r: tail(r, -1) > TAIL, 1)
-    return (0.0 if low is None else math.exp(low)), (None if high is None else math.exp(high))
+        swap = swap_arms(x1, t1, x0, t0, seed=seed, tail=tail)
+        high = None if high is None or swap.high is None else max(high, swap.high)
+        method = f"union of exact conditional and arm swap over {len(x1)} blocks"
+        interval = Interval(low=min(low, swap.low), high=high, method=method)
+        above, below = max(above, swap.p_above), max(below, swap.p_below)
+    return interval, min(1.0, 2 * min(above, below))
 
 
 def estimate_ratio(
@@ -146,8 +144,7 @@ def estimate_ratio(
 ) -> RateRatio:
     """Ratio of the rates of two arms from their events and connected minutes (B,) in the same B complete blocks.
 
-    From `MIN_BLOCKS` blocks: the union of the exact conditional interval and the arm-swap inversion, which holds in
-    bursts too; below, the exact one, which assumes independent closes.
+    The interval is that of `union_ratio_interval`.
     """
     both = (t1 > 0) & (t0 > 0)
     x1, t1, x0, t0 = x1[both], t1[both], x0[both], t0[both]
@@ -169,36 +166,9 @@ def estimate_ratio(
         return result(None, "no complete block in which both arms' connections are known")
     if n1 + n0 == 0:
         return result(None, "neither arm had an event in the complete blocks")
-    low, high = exact_ratio_interval(n1, float(t1.sum()), n0, float(t0.sum()))
     note = None
     if min(n1, n0) == 0:
         eventful = int(np.count_nonzero(x1 + x0))
         note = f"one arm had no event: no superiority from fewer than 6 blocks with events (has {eventful})"
-    if blocks < MIN_BLOCKS:
-        return result(Interval(low=low, high=high, method="exact conditional", assumes=INDEPENDENT), None, note)
-    swap_low, swap_high = arm_swap_interval(x1, t1, x0, t0, seed=seed)
-    high = None if high is None or swap_high is None else max(high, swap_high)
-    method = f"union of exact conditional and arm swap over {blocks} blocks"
-    return result(Interval(low=min(low, swap_low), high=high, method=method), None, note)
-
-
-def _outermost(accepts: Callable[[float], bool], side: int) -> float | None:
-    """The accepted log ratio farthest to `side`, to 1e-6; None if that is the end of the search."""
-    grid = side * np.linspace(FARTHEST, -FARTHEST, 1001)  # from the far end inwards
-    if accepts(float(grid[0])):
-        return None
-    outside, inside = float(grid[0]), None
-    for point in grid[1:]:
-        if accepts(float(point)):
-            inside = float(point)
-            break
-        outside = float(point)
-    if inside is None:  # one arm had no event: nothing on this side is accepted, and the exact interval decides
-        return outside
-    while abs(outside - inside) > 1e-6:
-        middle = (outside + inside) / 2
-        if accepts(middle):
-            inside = middle
-        else:
-            outside = middle
-    return inside
+    interval, _ = union_ratio_interval(x1, t1, x0, t0, seed=seed)
+    return result(interval, None, note)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from loadtest.analyse.rates import arm_swap_interval, estimate_rate, estimate_ratio, exact_ratio_interval, garwood
+from loadtest.analyse.rates import estimate_rate, estimate_ratio, exact_ratio_interval, garwood, union_ratio_interval
 
 
 def array(*values: float) -> np.ndarray:
@@ -87,47 +86,19 @@ def test_exact_ratio_agrees_with_binomial_sums(x1: int, t1: float, x0: int, t0: 
     assert (low, high) == pytest.approx(conditional_bounds_by_bisection(x1, t1, x0, t0), rel=1e-5)
 
 
+def test_exact_ratio_at_a_smaller_tail_is_wider() -> None:
+    low, high = exact_ratio_interval(9, 5.0, 3, 10.0)
+    wide_low, wide_high = exact_ratio_interval(9, 5.0, 3, 10.0, tail=0.0025)
+    assert high is not None
+    assert wide_high is not None
+    assert wide_low < low * 0.8
+    assert wide_high > high * 1.25
+
+
 def test_exact_ratio_is_unbounded_when_the_control_had_no_event() -> None:
     low, high = exact_ratio_interval(3, 10.0, 0, 10.0)
     assert low == pytest.approx((0.025 ** (1 / 3)) / (1 - 0.025 ** (1 / 3)))
     assert high is None
-
-
-def swap_bounds_by_enumeration(
-    x1: list[float], t1: list[float], x0: list[float], t0: list[float]
-) -> tuple[float, float]:
-    """Every flip, in plain Python, on a fine grid of ratios: the outermost accepted ones."""
-    kept = [(a, b, c, d) for a, b, c, d in zip(x1, t1, x0, t0, strict=True) if a + c > 0]
-    accepted = []
-    for step in range(-1400, 1401):
-        ratio = math.exp(step / 200)
-        excess = [a - (a + c) * ratio * b / (ratio * b + d) for a, b, c, d in kept]
-        seen = sum(excess)
-        flips = [
-            sum(s * e for s, e in zip(signs, excess, strict=True))
-            for signs in itertools.product((1, -1), repeat=len(kept))
-        ]
-        above = sum(f >= seen - 1e-9 for f in flips) / len(flips)
-        below = sum(f <= seen + 1e-9 for f in flips) / len(flips)
-        if min(above, below) > 0.025:
-            accepted.append(ratio)
-    return min(accepted), max(accepted)
-
-
-def test_arm_swap_agrees_with_enumeration() -> None:
-    x1, t1 = [2, 1, 0, 3, 1, 2, 0, 1], [4, 4, 4, 3.5, 4, 4, 4, 4.0]
-    x0, t0 = [1, 1, 1, 1, 0, 1, 2, 1], [4, 3.8, 4, 4, 4, 4, 4, 4.0]
-    low, high = arm_swap_interval(array(*x1), array(*t1), array(*x0), array(*t0), seed=1)
-    slow_low, slow_high = swap_bounds_by_enumeration([float(x) for x in x1], t1, [float(x) for x in x0], t0)
-    assert low == pytest.approx(slow_low, rel=0.006)
-    assert high == pytest.approx(slow_high, rel=0.006)
-
-
-def test_arm_swap_needs_six_blocks_with_events() -> None:
-    minutes = array(*[4.0] * 12)
-    five, six = array(*[1] * 5, *[0] * 7), array(*[1] * 6, *[0] * 6)
-    assert arm_swap_interval(five, minutes, array(*[0] * 12), minutes, seed=1)[0] == 0
-    assert arm_swap_interval(six, minutes, array(*[0] * 12), minutes, seed=1)[0] > 0
 
 
 def test_ratio_is_the_union_from_twelve_blocks_and_the_exact_one_below() -> None:
@@ -185,3 +156,18 @@ def test_one_arm_at_zero_claims_no_superiority_from_few_blocks() -> None:
     assert ratio.interval.high is None
     assert ratio.note is not None
     assert "fewer than 6 blocks" in ratio.note
+
+
+@pytest.mark.parametrize("tail", [0.025, 0.0125, 1e-3])
+@pytest.mark.parametrize("blocks", [8, 30])
+def test_the_p_value_is_that_of_the_interval(blocks: int, tail: float) -> None:
+    apart = set()
+    for seed in range(12):
+        draws = np.random.default_rng(seed)
+        x1, x0 = draws.poisson(1.6, blocks).astype(float), draws.poisson(0.8, blocks).astype(float)
+        t1, t0 = draws.uniform(3, 5, blocks), draws.uniform(3, 5, blocks)
+        interval, p = union_ratio_interval(x1, t1, x0, t0, seed=1, tail=tail)
+        excluded = interval.low > 1 or (interval.high is not None and interval.high < 1)
+        assert excluded == (p <= 2 * tail)
+        apart.add(excluded)
+    assert apart == {True, False}
