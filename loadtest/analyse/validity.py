@@ -17,7 +17,16 @@ from loadtest.analyse.shares import Share
 from loadtest.record.health import MACHINE
 from loadtest.scenario.models import ValidityLimits
 
-__all__ = ["Calls", "TesterHealth", "ValidTurns", "count_valid", "health_of_tester", "verdict_on_validity"]
+__all__ = [
+    "Calls",
+    "TesterHealth",
+    "ValidTurns",
+    "beyond",
+    "count_valid",
+    "differ",
+    "health_of_tester",
+    "verdict_on_validity",
+]
 
 PARTS: Final = {"tester": "callees", "callee": "callees", "livekit": "server", "gemini": "simulator", "agent": "agents"}
 """What a process is part of, by the first word of its name; the callees are the tester."""
@@ -107,7 +116,7 @@ def verdict_on_validity(
     if calls.dialled and 1 - calls.tester_errors / calls.dialled < limits.valid_share:
         found.append(f"{calls.tester_errors} of {calls.dialled} dialled calls failed by the tester's own fault")
     for n, what in ((calls.late, "dialled late"), (calls.queued, "kept waiting for an agent of loadtest's own")):
-        if _beyond(n, calls.dialled, limits.late_share):
+        if beyond(n, calls.dialled, limits.late_share):
             found.append(f"{n} of {calls.dialled} calls were {what}, {limits.late_share:.0%} at most allowed")
     return tuple(f.replace("%", " %") for f in found)
 
@@ -120,22 +129,27 @@ def _by_arm(by_arm: Mapping[str, ValidTurns], disputed: Mapping[str, Share], lim
         elif turns.share < least:
             yield f"{arm}: {_percent(turns.share, least)} of turns valid, {least:.0%} needed"
     for arm, share in disputed.items():
-        if _beyond(share.count, share.n, limits.disputed_share):
+        if beyond(share.count, share.n, limits.disputed_share):
             yield f"{arm}: {share.count / share.n:.1%} of turns disputed, {limits.disputed_share:.0%} at most allowed"
 
 
-def _beyond(count: int, n: int, limit: float) -> bool:
-    # One alone says nothing of a share: a short run has none finer.
+def beyond(count: int, n: int, limit: float) -> bool:
+    """Whether a share is larger than its limit. One alone says nothing of a share: a short run has none finer."""
     return n > 0 and (count - 1) / n > limit
+
+
+def differ(count: int, n: int, other_count: int, m: int, limit: float) -> bool:
+    """Whether two arms' shares are farther apart than the limit, and than chance would often have them."""
+    if not n or not m or abs(count / n - other_count / m) <= limit:
+        return False
+    return bool(stats.fisher_exact([[count, n - count], [other_count, m - other_count]]).pvalue < CHANCE)
 
 
 def _differences(what: str, counts: Mapping[str, tuple[int, int]], limit: float) -> Iterator[str]:
     """Arms whose shares differ: what is left out of one and not of the other biases their comparison."""
     for one, other in combinations(counts, 2):
         (a, n), (b, m) = counts[one], counts[other]
-        if not n or not m or abs(a / n - b / m) <= limit:
-            continue
-        if stats.fisher_exact([[a, n - a], [b, m - b]]).pvalue < CHANCE:
+        if differ(a, n, b, m, limit):
             yield (
                 f"{a / n:.1%} of turns {what} in {one}, {b / m:.1%} in {other}: "
                 f"no more than {limit * 100:g} points apart allowed"

@@ -16,7 +16,7 @@ from loadtest.scenario.callee import Script
 from loadtest.scenario.endpoint import EndpointProfile
 from loadtest.scenario.models import Scenario
 
-__all__ = ["canonical_hash", "hashes", "resolved_yaml"]
+__all__ = ["canonical_hash", "hashes", "margins_hashes", "resolved_yaml"]
 
 
 def canonical_hash(value: Any) -> str:
@@ -47,6 +47,14 @@ def _declared(scenario: Scenario, dumped: Mapping[str, Any]) -> dict[str, Any]:
     if scenario.compare is not None:
         declared |= {"blocks": scenario.blocks, "calls_per_block": scenario.calls_per_block}
     return declared
+
+
+def margins_hashes(resolved: Mapping[str, Any]) -> frozenset[str]:
+    """What `margins` of run.json can be if nothing declared was changed: of a resolved copy's plain data, as hashed
+    today, and as before the blocks were part of it."""
+    declared = {"compare": resolved.get("compare"), "thresholds": resolved.get("thresholds", [])}
+    with_blocks = declared | {name: resolved.get(name) for name in ("blocks", "calls_per_block")}
+    return frozenset({canonical_hash(declared), canonical_hash(with_blocks)})
 
 
 def resolved_yaml(scenario: Scenario, file_name: str, overrides: Iterable[str], redactor: Redactor) -> str:
