@@ -46,13 +46,13 @@ def compare(
     confounded: Mapping[str, Sequence[str]] | None = None,
     warnings: Sequence[str] = (),
     seed: int,
-    sensitivities: bool = True,
+    in_full: bool = True,
 ) -> Comparison:
     """Hold each candidate against the control by what `spec` declares. Never raises for what the data can be.
 
     planned_blocks: of the hashed plan; the share of them that is in picks the look. exploratory: why this is no
     confirmation of what was declared, as far as the caller knows. confounded: by candidate, what else differs.
-    sensitivities: False leaves them out, for simulations that look at verdicts alone.
+    in_full: False leaves out what no verdict rests on, sensitivities and p-values, for simulations.
     """
     blocks = experiment.n_blocks
     look = pick_look(blocks, planned_blocks, spec.looks, spec.alpha)
@@ -68,8 +68,10 @@ def compare(
         )
     found: dict[str, Candidate] = {}
     for name in candidates:
-        run = _Pair(experiment, spec, experiment.arms[name], experiment.arms[control], look, planned_blocks, seed)
-        results = run.results(sensitivities=sensitivities)
+        run = _Pair(
+            experiment, spec, experiment.arms[name], experiment.arms[control], look, planned_blocks, seed, in_full
+        )
+        results = run.results()
         decision = Decision(Choice.INVALID, ()) if failed else decide(results, run.worse, for_a_gain=bool(spec.success))
         reason = because(
             decision, failed, results, control=control, tail=look.tail, blocks=blocks, least_blocks=MIN_VERDICT_BLOCKS
@@ -131,16 +133,17 @@ class _Pair:
         look: Look,
         planned: int,
         seed: int,
+        in_full: bool,
     ) -> None:
         self.worse: frozenset[str] = frozenset()
         """Success metrics without a margin that are shown to be worse, after Holm; known after `results`."""
         self._experiment, self._spec, self._look, self._planned, self._seed = experiment, spec, look, planned, seed
-        self._candidate, self._control = candidate, control
+        self._candidate, self._control, self._in_full = candidate, control, in_full
 
-    def results(self, *, sensitivities: bool) -> tuple[MetricResult, ...]:
+    def results(self) -> tuple[MetricResult, ...]:
         """Of all metrics that apply to these arms."""
         keys = [key for key in METRICS if not self._beside_the_point(key)]
-        results = {key: self._result(key, sensitivities=sensitivities) for key in keys}
+        results = {key: self._result(key) for key in keys}
         successes = [r for r in results.values() if r.role is Role.SUCCESS]
         better = holm(
             [r.metric for r in successes], lambda key, tail: self._shown(results[key], 0, tail), self._look.tail
@@ -156,7 +159,7 @@ class _Pair:
         greets = (len(arm.greetings.block) > 0 for arm in (self._candidate, self._control))
         return METRICS[key].limit == "greeting" and not any(greets)
 
-    def _result(self, key: str, *, sensitivities: bool) -> MetricResult:
+    def _result(self, key: str) -> MetricResult:
         said, metric, blocks = COMPARED[key], METRICS[key], self._experiment.n_blocks
         role = Role(purpose_of(key, self._spec.success, self._spec.margins))
         margin = self._spec.margins.get(key)
@@ -181,14 +184,15 @@ class _Pair:
             sensitivities=tuple(
                 Sensitivity(name=name, effect=self._effect(metric, estimate, self._look.tail))
                 for name, estimate in metric.sensitivities.items()
-                if sensitivities
+                if self._in_full
             ),
         )
 
     def _effect(self, metric: Metric, estimate: Estimator, tail: float) -> Effect:
         of = self._experiment
         limit_ms = of.greeting_limit_ms if metric.limit == "greeting" else of.reply_limit_ms
-        return estimate(self._candidate, self._control, Settings(tail=tail, seed=self._seed, limit_ms=limit_ms))
+        settings = Settings(tail=tail, seed=self._seed, p_values=self._in_full, limit_ms=limit_ms)
+        return estimate(self._candidate, self._control, settings)
 
     def _shown(self, result: MetricResult, side: int, tail: float) -> bool:
         """Whether the interval with this error at each end lies wholly on the good side (0), the bad one (1)."""

@@ -23,6 +23,8 @@ class Settings:
     seed: int = 1
     """Of all resampling; the same seed gives the same result."""
     resamples: int = 2000
+    p_values: bool = True
+    """False leaves them out where they cost time: no verdict rests on one."""
     limit_ms: float = 10_000.0
     """What an unanswered turn counts as; of greetings, what a missing one counts as."""
 

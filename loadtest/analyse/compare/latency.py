@@ -126,7 +126,7 @@ def _ratio(candidate: _Sample, control: _Sample, q: float, what: str, settings: 
     known = {arm: figure for arm, figure in seen.items() if arm not in beyond}
     notes = []
     if pair.unpaired:
-        notes.append(f"left out {pair.unpaired} blocks in which one arm has no {what}")
+        notes.append(f"blocks left out, as one arm has no {what} in them: {pair.unpaired}")
     if beyond or any(at_limit.any() for at_limit in touched.values()):
         late = (
             f"{np.mean(o.values >= settings.limit_ms):.2%} of the {arm}'s {what}"
@@ -159,21 +159,25 @@ def _ratio(candidate: _Sample, control: _Sample, q: float, what: str, settings: 
     logs = np.log(drawn["candidate"]) - np.log(drawn["control"])
     if np.ptp(logs) < SAME:
         return effect("the blocks don't differ: nothing tells how far off the ratio may be")
-    if touched["candidate"].any() or touched["control"].any():
-        interval = _percentiles(logs, touched["candidate"], touched["control"], settings.tail, pair.n_blocks)
-        if settings.tail * settings.resamples < 1:
-            notes.append(f"{settings.resamples} resamples can't tell an error of {settings.tail:.2g} at each end")
-    else:
-        reach = float(stats.t.isf(settings.tail, pair.n_blocks - 1) * np.std(logs, ddof=1))
-        ratio = known["candidate"] / known["control"]
-        method = f"standard error from {len(logs)} resamples of {pair.n_blocks} blocks, t on {pair.n_blocks - 1} df"
-        interval = Interval(low=ratio * math.exp(-reach), high=ratio * math.exp(reach), method=method)
-    return effect(None, interval, _swap_p_value(pair, q, settings))
+    value = known["candidate"] / known["control"]
+    if not any(at_limit.any() for at_limit in touched.values()):
+        return effect(None, _from_error(value, logs, settings.tail, pair.n_blocks), _swap_p_value(pair, q, settings))
+    if settings.tail * len(logs) < 1:
+        notes.append(f"{len(logs)} resamples can't tell an error of {settings.tail:.2g} at each end")
+    interval = _percentiles(logs, touched["candidate"], touched["control"], settings.tail, pair.n_blocks)
+    return effect(None, interval, _swap_p_value(pair, q, settings) if settings.p_values else None)
+
+
+def _from_error(value: float, logs: Floats, tail: float, n_blocks: int) -> Interval:
+    """The ratio `value`, times and over e^(t x standard error of the log), from resampled log ratios (r,)."""
+    times = math.exp(stats.t.isf(tail, n_blocks - 1) * np.std(logs, ddof=1))
+    method = f"standard error from {len(logs)} resamples of {n_blocks} blocks, t on {n_blocks - 1} df"
+    return Interval(low=value / times, high=value * times, method=method)
 
 
 def _percentiles(logs: Floats, no_top: Bools, no_bottom: Bools, tail: float, n_blocks: int) -> Interval:
     """Percentiles of resampled log ratios (r,): `no_top` where the candidate is beyond the limit, `no_bottom` where the
-    control is. An end that falls there is unbounded, as is one so far out that fewer than one resample lies beyond.
+    control is. An end that falls there is unbounded, as is one beyond which less than one resample would lie.
     """
 
     def end(inwards: Floats, unknown: Bools) -> float:
