@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": ("loadtest.cli.doctor:doctor", "Look at all that a run needs, and say how to mend it."),
     "calibrate": ("loadtest.cli.calibrate:calibrate", "Hold this machine's measurements against known truths."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
+    "compare": ("loadtest.cli.compare:compare", "Say which arm of a run is better, by what was declared."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
     "faults": ("loadtest.cli.faults:faults", "List what a simulated endpoint can do to a call."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),

@@ -94,11 +94,20 @@ class RunFolder:
     def summary_md(self) -> Path:
         return self.path / "summary.md"
 
+    @property
+    def comparison_json(self) -> Path:
+        """What `loadtest compare` said of this run alone."""
+        return self.path / "comparison.json"
+
     def call(self, call_id: str) -> CallFolder:
         return CallFolder(self.path / "calls" / call_id)
 
     def warmup(self, call_id: str) -> CallFolder:
         return CallFolder(self.path / "warmup" / call_id)
+
+    def aside(self, n: int) -> RunFolder:
+        """What was set aside when the run was taken up again for the nth time, from 1; laid out as this folder is."""
+        return RunFolder(self.path / "aside" / str(n))
 
     def table(self, name: str) -> Path:
         return self.tables / f"{name}.parquet"

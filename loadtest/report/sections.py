@@ -17,13 +17,7 @@ __all__ = ["arm_heading", "headline", "next_steps", "run_facts", "sections", "va
 
 def headline(summary: Summary) -> str:
     """What these figures are figures of; stands first wherever a summary is shown."""
-    match summary.kind:
-        case "live":
-            return "LIVE run against Google's endpoints"
-        case "rehearsal":
-            return "REHEARSAL against simulated endpoints, no figures of Google's"
-        case "other":
-            return "OTHER endpoints, not known to be Google's: no figures of Google's"
+    return words.headline(summary.kind)
 
 
 def run_facts(summary: Summary) -> str:

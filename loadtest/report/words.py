@@ -13,6 +13,7 @@ __all__ = [
     "NONE",
     "counts",
     "duration",
+    "headline",
     "number",
     "per_unit",
     "point",
@@ -26,6 +27,16 @@ __all__ = [
 
 NONE = "–"
 """Nothing to say here."""
+
+
+def headline(kind: str) -> str:
+    """What figures are figures of: live, rehearsal or other; stands first wherever any are shown."""
+    match kind:
+        case "live":
+            return "LIVE run against Google's endpoints"
+        case "rehearsal":
+            return "REHEARSAL against simulated endpoints, no figures of Google's"
+    return "OTHER endpoints, not known to be Google's: no figures of Google's"
 
 
 def duration(ms: float) -> str:
