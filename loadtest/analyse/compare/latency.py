@@ -165,7 +165,7 @@ def _ratio(candidate: _Sample, control: _Sample, q: float, what: str, settings: 
     if settings.tail * len(logs) < 1:
         notes.append(f"{len(logs)} resamples can't tell an error of {settings.tail:.2g} at each end")
     interval = _percentiles(logs, touched["candidate"], touched["control"], settings.tail, pair.n_blocks)
-    return effect(None, interval, _swap_p_value(pair, q, settings) if settings.p_values else None)
+    return effect(None, interval, _swap_p_value(pair, q, settings))
 
 
 def _from_error(value: float, logs: Floats, tail: float, n_blocks: int) -> Interval:
@@ -191,8 +191,10 @@ def _percentiles(logs: Floats, no_top: Bools, no_bottom: Bools, tail: float, n_b
     )
 
 
-def _swap_p_value(pair: _Pair, q: float, settings: Settings) -> float:
+def _swap_p_value(pair: _Pair, q: float, settings: Settings) -> float | None:
     """Two-sided: how often the arms, swapped in some of the blocks, are at least as far apart as they were seen."""
+    if not settings.p_values:
+        return None
     swapped = arm_swaps(pair.n_blocks, settings.resamples, settings.seed)
     one = drawn_quantiles(pair.ordered, q, np.concatenate([1 - swapped, swapped], axis=1))
     other = drawn_quantiles(pair.ordered, q, np.concatenate([swapped, 1 - swapped], axis=1))
