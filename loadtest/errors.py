@@ -2,6 +2,8 @@
 
 LoadtestError            exit 1   the tool failed
 ├── ScenarioError        exit 2   the scenario, or what it names, is unusable
+│   ├── ResumeError               what a run would go on with is not what it began with
+│   └── NothingLeftError          all of a run's plan is done
 ├── StackError           exit 1   a service of the run could not be reached or started, or died
 ├── DialError            exit 1   a call could not be placed
 ├── EndedEarlyError      exit 1   a run reached a limit or a quota; what was measured is kept
@@ -23,7 +25,9 @@ __all__ = [
     "InterruptedRunError",
     "LoadtestError",
     "NewerError",
+    "NothingLeftError",
     "RecordError",
+    "ResumeError",
     "ScenarioError",
     "StackError",
 ]
@@ -65,6 +69,14 @@ class ScenarioError(LoadtestError):
     """
 
     exit_code = ExitCode.USAGE
+
+
+class ResumeError(ScenarioError):
+    """A run can't be taken up again: something that its figures depend on is not what it was. Nothing was changed."""
+
+
+class NothingLeftError(ScenarioError):
+    """A run can't be taken up again: every block of its plan is complete."""
 
 
 class StackError(LoadtestError):

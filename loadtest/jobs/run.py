@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
@@ -21,7 +22,7 @@ from loadtest.numbers import Numbers, hash_numbers, keep_numbers, numbers_in, ow
 from loadtest.plan.build import build_plan, plan_hash
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cap import resolve_cap
-from loadtest.plan.cost import billed_arms, check_limits, planned_use, use_text
+from loadtest.plan.cost import Use, add_use, billed_arms, check_limits, planned_use, use_text
 from loadtest.record.capacity import capacity_warnings
 from loadtest.record.endpoints import endpoint_label, run_kind
 from loadtest.record.layout import RunFolder
@@ -39,8 +40,9 @@ from loadtest.stack.install import find_server
 
 if TYPE_CHECKING:
     from loadtest.report.view import Summary
+    from loadtest.run.parts import TakenUp
 
-__all__ = ["Finished", "run_and_measure"]
+__all__ = ["Finished", "Stored", "as_stored", "check_all", "first_blocks", "run_and_measure", "run_in", "say_use"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,42 @@ def run_and_measure(
     results: Path,
     console: Console,
     agent_log: Path | None = None,
+    blocks_now: int | None = None,
 ) -> Finished:
     """Run a scenario file, with `live` against Google's endpoints, and measure it. `console` shows progress.
 
+    blocks_now: place only so many blocks of the plan; the rest can be taken up later.
     agent_log: the log of the agents that are called; a pipe is read while the run lasts, a file when it is over.
 
     Raises ScenarioError before anything is started if the scenario cannot be run; other LoadtestErrors when the run
     failed, after measuring what there is.
     """
     loaded = load_scenario(scenario, overrides, live=live)
+    plan = build_plan(loaded)
+    now = first_blocks(plan, blocks_now)
+    use = check_all(loaded, now, resolve_cap(loaded.scenario, host()["cores"]))
+    folder, info = _open_run(loaded, plan, results)
+    say_use(use, console)
+    with hold(folder) as lock, _reading(agent_log) as log:
+        return run_in(folder, info, loaded, now, console, lock, log, partial=len(now) < len(plan))
+
+
+def first_blocks(plan: tuple[PlannedCall, ...], blocks: int | None) -> tuple[PlannedCall, ...]:
+    """The calls of so many blocks; None: all of them."""
+    return plan if blocks is None else tuple(call for call in plan if call.block is not None and call.block < blocks)
+
+
+def check_all(
+    loaded: LoadedScenario, plan: tuple[PlannedCall, ...], cap: int, used: Mapping[str, Use] = MappingProxyType({})
+) -> Mapping[str, Use]:
+    """Whether the calls can, and may, be placed; what they are expected to use of Google's endpoints, by arm.
+
+    used: by earlier parts of the run, which counts towards the limits. Raises ScenarioError or StackError.
+    """
     check_hosts(loaded, os.environ)
     check_environment(loaded, os.environ)
-    plan = build_plan(loaded)
-    use = planned_use(loaded, plan, resolve_cap(loaded.scenario, host()["cores"]))
-    check_limits(loaded, use)
+    use = planned_use(loaded, plan, cap)
+    check_limits(loaded, {arm: add_use(one, used.get(arm)) for arm, one in use.items()})
     if loaded.scenario.stack == "embedded":
         find_server()  # better missed now than after a folder was made
     else:
@@ -84,12 +108,14 @@ def run_and_measure(
         asyncio.run(check_livekit(LiveKitAccess.from_environ(os.environ)))
     for plugin in sorted({arm.agent.plugin for arm in loaded.scenario.arms.values() if arm.agent.plugin is not None}):
         provide_generation(plugin)
-    folder, info = _open_run(loaded, plan, results)
+    return use
+
+
+def say_use(use: Mapping[str, Use], console: Console) -> None:
+    """Tell what the calls are expected to use of Google's endpoints, if anything."""
     if use:
         text = f"Google's endpoints: {use_text(use)}."
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    with hold(folder) as lock, _reading(agent_log) as log:
-        return _run_in(folder, info, loaded, plan, console, lock, log)
 
 
 @contextlib.contextmanager
@@ -118,7 +144,7 @@ def _keep_log(folder: RunFolder, log: Path | PipedLog | None, console: Console) 
         console.print(f"Warning: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _run_in(
+def run_in(
     folder: RunFolder,
     info: RunInfo,
     loaded: LoadedScenario,
@@ -126,12 +152,19 @@ def _run_in(
     console: Console,
     lock: int,
     log: Path | PipedLog | None,
+    *,
+    taken_up: TakenUp | None = None,
+    partial: bool = False,
 ) -> Finished:
+    """Place calls into a run's folder, and measure all that is there. lock: held on the folder.
+
+    plan: what of the run's plan is to be placed now. partial: it is not all that is left. Raises LoadtestError.
+    """
     for text in (f"Results: {folder.path}", *(f"Warning: {warning}" for warning in info.warnings)):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     failure: LoadtestError | None = None
     try:
-        info = asyncio.run(_run(loaded, plan, folder, info, console, lock))
+        info = asyncio.run(_run(loaded, plan, folder, info, console, lock, taken_up, partial))
     except LoadtestError as e:
         failure = e
         with contextlib.suppress(RecordError):
@@ -155,6 +188,9 @@ def _run_in(
         first.remedy += f" What was recorded is kept: measure it then with `loadtest measure {folder.path}`."
         raise first from None
     _keep_recordings(loaded.scenario.recordings, folder, console)
+    if info.state in {RunState.INTERRUPTED, RunState.PARTIAL, RunState.ABORTED}:
+        text = f"The rest of the plan: loadtest run --resume {folder.path}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     if isinstance(failure, EndedEarlyError):
         return Finished(folder, summary, failure.exit_code, failure)
     if failure is not None:
@@ -185,11 +221,15 @@ async def _run(
     info: RunInfo,
     console: Console,
     lock: int,
+    taken_up: TakenUp | None,
+    partial: bool,
 ) -> RunInfo:
     from loadtest.run.progress import progress_for
     from loadtest.run.session import RunSession
 
-    session = RunSession(loaded, plan, folder, info, progress_for(console), inherit=(lock,))
+    session = RunSession(
+        loaded, plan, folder, info, progress_for(console), inherit=(lock,), taken_up=taken_up, partial=partial
+    )
     loop = asyncio.get_running_loop()
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the terminal's end is nothing to stop for
@@ -206,19 +246,14 @@ async def _run(
 
 def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Path) -> tuple[RunFolder, RunInfo]:
     scenario = loaded.scenario
-    numbers = _numbers_of(scenario)
     started = utc_now()
-    hashes, stored, resolved = dict(loaded.hashes), plan, loaded.resolved_yaml
-    if numbers is not None:
-        stored = tuple(replace(call, number=numbers.hashed(call.number)) for call in plan)
-        resolved = numbers.text(resolved)
-        # Whoever has the rest of the scenario could find a number in it by trying them all.
-        hashes["scenario"] = numbers.digest(hashes["scenario"]) if numbers.known else hashes["scenario"]
+    stored = as_stored(loaded, plan)
     folder = _make_folder(results, f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}")
     cap = resolve_cap(scenario, host()["cores"])
     info = RunInfo(
         run_id=folder.run_id,
         scenario=scenario.name,
+        scenario_file=str(loaded.path),
         state=RunState.RUNNING,
         kind=run_kind(scenario.arms, {}),
         stack=scenario.stack,
@@ -226,17 +261,44 @@ def _open_run(loaded: LoadedScenario, plan: tuple[PlannedCall, ...], results: Pa
         started_utc=started.isoformat(timespec="seconds"),
         cap=cap,
         planned_calls=len(plan),
-        hashes={**hashes, "plan": plan_hash(plan)},
+        hashes=stored.hashes,
         versions=versions(),
         host=host(),
-        arms={name: _fingerprint(arm) for name, arm in scenario.arms.items()},
+        arms=stored.arms,
         overrides=loaded.overrides,
         warnings=(*_on_the_way(loaded, os.environ), *capacity_warnings(scenario, cap, None)),
     )
     info.write(folder)
-    write_atomically(folder.scenario, resolved.encode())
-    write_plan(folder.plan, stored)
+    write_atomically(folder.scenario, stored.scenario_yaml.encode())
+    write_plan(folder.plan, stored.plan)
     return folder, info
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What is written of a scenario and its plan before the first dial."""
+
+    hashes: Mapping[str, str]
+    plan: tuple[PlannedCall, ...]
+    scenario_yaml: str
+    arms: Mapping[str, Mapping[str, Any]]
+
+
+def as_stored(loaded: LoadedScenario, plan: tuple[PlannedCall, ...]) -> Stored:
+    """From here on telephone numbers are hashed wherever something is written, if the scenario says so."""
+    numbers = _numbers_of(loaded.scenario)
+    hashes, stored, resolved = dict(loaded.hashes), plan, loaded.resolved_yaml
+    if numbers is not None:
+        stored = tuple(replace(call, number=numbers.hashed(call.number)) for call in plan)
+        resolved = numbers.text(resolved)
+        # Whoever has the rest of the scenario could find a number in it by trying them all.
+        hashes["scenario"] = numbers.digest(hashes["scenario"]) if numbers.known else hashes["scenario"]
+    return Stored(
+        hashes={**hashes, "plan": plan_hash(plan)},
+        plan=stored,
+        scenario_yaml=resolved,
+        arms={name: _fingerprint(arm) for name, arm in loaded.scenario.arms.items()},
+    )
 
 
 def _numbers_of(scenario: Scenario) -> Numbers | None:

@@ -71,10 +71,12 @@ def call_row(record: CallRecord, found: Sequence[Connection], invalid: Sequence[
     dialled = record.exists and result is not Outcome.DROPPED
     ended_s = record.last_s if dialled else None
     started = record.first(CallStarted)
+    due = started or record.first(Dropped)
     if result is Outcome.DROPPED:
         invalid = ("dropped",)
     return {
-        "due_s": record.planned.due_s,
+        # A run that was taken up again was late by intention: when a call was due is in its own record.
+        "due_s": record.planned.due_s if due is None else due.due_s,
         "dialled_s": started.t if started else None,
         "room_s": _at(record.first(RoomCreated)),
         "dispatched_s": _at(record.first(Dispatched)),

@@ -14,7 +14,7 @@ from loadtest.scenario.load import LoadedScenario
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.problems import Problem, ScenarioProblems
 
-__all__ = ["Use", "billed_arms", "check_limits", "expected_use", "planned_use", "total_use", "use_text"]
+__all__ = ["Use", "add_use", "billed_arms", "check_limits", "expected_use", "planned_use", "total_use", "use_text"]
 
 WARMUP_S = 20.0
 """Length of a warm-up call; about what it takes to greet, to say one line and to hear the reply."""
@@ -63,6 +63,13 @@ def total_use(use: Mapping[str, Use]) -> Use:
     """Of all arms together."""
     known = [one.usd for one in use.values() if one.usd is not None]
     return Use(sum(one.call_minutes for one in use.values()), sum(known) if known else None)
+
+
+def add_use(one: Use, other: Use | None) -> Use:
+    """Both together; the cost is known if that of the first is."""
+    if other is None:
+        return one
+    return Use(one.call_minutes + other.call_minutes, None if one.usd is None else one.usd + (other.usd or 0.0))
 
 
 def use_text(use: Mapping[str, Use]) -> str:

@@ -15,7 +15,7 @@ from loadtest.errors import NewerError, RecordError
 from loadtest.record.layout import RunFolder
 from loadtest.record.writer import write_json
 
-__all__ = ["SCHEMA_VERSION", "RunInfo", "RunKind", "RunState", "host", "versions"]
+__all__ = ["SCHEMA_VERSION", "Part", "RunInfo", "RunKind", "RunState", "host", "versions"]
 
 SCHEMA_VERSION = 1
 
@@ -38,6 +38,8 @@ class RunState(StrEnum):
     COMPLETE = "complete"
     INTERRUPTED = "interrupted"
     """Ended by the user; what was measured is kept."""
+    PARTIAL = "partial"
+    """As much of the plan is done as was asked for; the rest can be taken up later."""
     ABORTED = "aborted"
     """Ended by a failure of the stack or the tester, or early, at a limit or a quota."""
 
@@ -54,6 +56,25 @@ class RunKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """From the beginning of dialling to its end: a run has one part, and one more each time it is taken up again."""
+
+    started_utc: str
+    """Wall time, for people: when it was asked for."""
+    ended_utc: str | None = None
+    """None: it is in progress, or was killed."""
+    state: RunState = RunState.RUNNING
+    begins_s: float = 0.0
+    """Run time at which its first call was due: what the wall clock has gone on since the run's start."""
+    shift_s: float = 0.0
+    """How much later than the plan says its calls were due."""
+    blocks: int
+    """Blocks that it set out to place."""
+    versions: Mapping[str, str]
+    host: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """The contents of run.json."""
 
@@ -61,6 +82,8 @@ class RunInfo:
     run_id: str
     scenario: str
     """Name of the scenario."""
+    scenario_file: str | None = None
+    """As it was named: `--resume` looks for it there. None: not recorded."""
     state: RunState
     kind: RunKind
     stack: str
@@ -89,6 +112,8 @@ class RunInfo:
     """Why the run was ended before its plan was done, other than by the user or a failure."""
     usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By arm with Google's endpoint, of all its calls: call_minutes; estimated_usd, prices_as_of (None: no price)."""
+    parts: tuple[Part, ...] = ()
+    """Empty until dialling begins, and in runs of earlier versions."""
     warnings: tuple[str, ...] = ()
 
     def write(self, folder: RunFolder) -> None:
@@ -106,12 +131,18 @@ class RunInfo:
             values = {k: v for k, v in body.items() if k in known}
             values["state"], values["kind"] = RunState(values["state"]), RunKind(values["kind"])
             values["warnings"] = tuple(values.get("warnings", ()))
+            values["parts"] = tuple(_part(part) for part in values.get("parts", ()))
             return cls(**values)
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise RecordError(
                 f"{folder.path}: no readable run.json ({type(e).__name__}: {e})",
                 remedy="Expected a results folder, results/<utc>-<scenario>-<4 hex>.",
             ) from e
+
+
+def _part(body: Mapping[str, Any]) -> Part:
+    known = {f.name for f in fields(Part)}
+    return Part(**{**{k: v for k, v in body.items() if k in known}, "state": RunState(body["state"])})
 
 
 def versions() -> dict[str, str]:

@@ -7,11 +7,12 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from loadtest.call.spec import CallSpec
 from loadtest.errors import EndedEarlyError, StackError
-from loadtest.plan.cost import billed_arms
+from loadtest.plan.cost import Use, billed_arms
 from loadtest.record.endpoints import endpoint_label, other_hosts, run_kind
 from loadtest.record.events import Event, ProbeMessage
 from loadtest.record.run_json import RunKind
@@ -40,12 +41,14 @@ class LiveWatch:
         cap: int,
         active: Callable[[], int],
         end_early: Callable[[EndedEarlyError], None],
+        used: Mapping[str, Use] = MappingProxyType({}),
     ) -> None:
+        """used: by arm, by earlier parts of the run."""
         self._scenario = scenario
         self._cap = cap
         self._active = active
         self._end_early = end_early
-        self._spending = Spending(scenario)
+        self._spending = Spending(scenario, used)
         self._hosts: dict[str, set[str]] = defaultdict(set)
         self.arms = billed_arms(scenario)
         """Those that are followed."""

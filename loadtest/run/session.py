@@ -14,7 +14,7 @@ from loadtest.errors import RecordError, StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped
 from loadtest.record.layout import RunFolder
-from loadtest.record.run_json import RunInfo, RunState
+from loadtest.record.run_json import Part, RunInfo, RunState, host, versions
 from loadtest.record.writer import EventWriter, JsonLines
 from loadtest.run.dialler import dial_plan
 from loadtest.run.ending import Ending
@@ -23,6 +23,7 @@ from loadtest.run.followers import Followers
 from loadtest.run.health import HealthSampler
 from loadtest.run.live import LiveWatch
 from loadtest.run.neighbours import Neighbours, registry
+from loadtest.run.parts import Beginning, TakenUp, beginning, check_agents, check_endpoints, ended, shifted
 from loadtest.run.progress import Progress, Tally
 from loadtest.run.specs import call_spec
 from loadtest.run.stack import RunStack
@@ -41,7 +42,9 @@ FINISH_LIMIT_S = 30.0
 class RunSession:
     """Runs a plan into a results folder. `stop` may be called at any time, also from a signal handler.
 
-    inherit: file descriptors that callee processes keep open, as they write into the folder for some seconds longer.
+    plan: the calls to place, in the order in which they are due: complete blocks. partial: they are not all that is
+    left of the run's plan. inherit: file descriptors that callee processes keep open, as they write into the folder for
+    some seconds longer.
     """
 
     def __init__(
@@ -53,7 +56,12 @@ class RunSession:
         progress: Progress,
         *,
         inherit: tuple[int, ...] = (),
+        taken_up: TakenUp | None = None,
+        partial: bool = False,
     ) -> None:
+        self._taken_up = taken_up or TakenUp()
+        self._partial = partial
+        self._asked_utc = utc_now().isoformat(timespec="seconds")
         self._loaded = loaded
         self._plan = plan
         self._folder = folder
@@ -61,10 +69,15 @@ class RunSession:
         self._progress = progress
         self._inherit = inherit
         self._clock: RunClock | None = None
+        self._begun = False
         self._ending = Ending()
         tally = Tally({arm: sum(c.arm == arm for c in plan) for arm in loaded.scenario.arms})
         self._live = LiveWatch(
-            loaded.scenario, cap=info.cap, active=lambda: self._fleet.active, end_early=self._ending.end_early
+            loaded.scenario,
+            cap=info.cap,
+            active=lambda: self._fleet.active,
+            end_early=self._ending.end_early,
+            used=self._taken_up.used,
         )
         self._followers = Followers(tally=tally, ending=self._ending, warn=self._warn, live=self._live)
         self._fleet = Fleet(self._followers, folder.logs)
@@ -93,6 +106,8 @@ class RunSession:
                 if not self._ending.called_for:
                     await self._dial()
                 state = self._ending.state()
+                if state is RunState.COMPLETE and self._partial:
+                    state = RunState.PARTIAL
             finally:
                 self._progress.stage("Stopping what was started.")
                 self._keep_state(state)
@@ -122,6 +137,7 @@ class RunSession:
         specs = [self._spec(call, warmup=True) for call in warmup_calls(self._plan, scenario.arms)]
         warnings = await warm_up(specs, self._fleet, self._folder, self._followers.warmups)
         self._warn(*warnings)
+        check_agents(self._folder, [spec.call.call_id for spec in specs])
         if self._live.arms:
             await self._look_at_endpoints()
 
@@ -131,22 +147,28 @@ class RunSession:
         self._live.look()
         self._live.check_hosts()
         arms = {name: {**arm, "endpoint_label": self._live.label(name)} for name, arm in self._info.arms.items()}
-        self._info = replace(self._info, kind=self._live.kind(), arms=arms)
+        before, self._info = self._info, replace(self._info, kind=self._live.kind(), arms=arms)
+        check_endpoints(before, self._info)
 
     async def _dial(self) -> None:
-        origin = time.monotonic() + LEAD_S
+        self._taken_up.before_dialling()
+        clocks = Clocks.read()
+        begins = beginning(self._info, self._plan[0].due_s, wall_s=clocks.wall + LEAD_S, last_s=self._taken_up.last_s)
+        if begins.unsure:
+            self._warn("The wall clock was set back between two parts of the run: the time between them is not known.")
+        self._plan = shifted(self._plan, begins.shift_s)
+        origin = time.monotonic() + LEAD_S - begins.begins_s
         clock = self._clock = RunClock(origin)
-        for arm in await self._stack.begin(origin):
+        for arm in await self._stack.begin(origin, begins.shift_s):
             self._warn(
                 f"The agent of arm {arm} did not connect to its simulated endpoint in the warm-up: it speaks with "
                 "something else, or with nothing. Let it use GOOGLE_GEMINI_BASE_URL, or base_url of the metadata."
             )
-        clocks = Clocks.read()
-        unix_s = round(clocks.wall + origin - clocks.monotonic, 3)
-        self._info = replace(self._info, origin_monotonic_s=origin, origin_unix_s=unix_s, origin_zone_s=zone_s(unix_s))
-        self._info.write(self._folder)
+        self._begin_part(begins, origin)
         by_agent = self._followers.switchboard is not None
         with JsonLines(self._folder.health) as out:
+            if begins.begins_s:
+                out.write("")  # ends a line that may have been torn
             sampler = self._followers.sampler = HealthSampler(
                 clock=clock,
                 out=out,
@@ -160,7 +182,7 @@ class RunSession:
                 asyncio.create_task(
                     self._stack.watch_lag(self._followers.process_lagged), name="watching the simulator's lag"
                 ),
-                asyncio.create_task(self._show(clock), name="showing progress"),
+                asyncio.create_task(self._show(clock, begins.begins_s), name="showing progress"),
                 asyncio.create_task(self._live.watch(), name="watching the limits"),
             ]
             if by_agent:  # what agents that dial are told passes our own event loop
@@ -185,6 +207,26 @@ class RunSession:
                     ),
                     *sampler.warnings(),
                 )
+
+    def _begin_part(self, begins: Beginning, origin: float) -> None:
+        """Write into run.json that dialling begins. origin: of run time, monotonic seconds."""
+        if self._info.origin_monotonic_s is None:
+            clocks = Clocks.read()
+            unix_s = round(clocks.wall + origin - clocks.monotonic, 3)
+            self._info = replace(
+                self._info, origin_monotonic_s=origin, origin_unix_s=unix_s, origin_zone_s=zone_s(unix_s)
+            )
+        part = Part(
+            started_utc=self._asked_utc,
+            begins_s=begins.begins_s,
+            shift_s=begins.shift_s,
+            blocks=len({call.block for call in self._plan}),
+            versions=versions(),
+            host=host(),
+        )
+        self._info = replace(self._info, parts=(*self._info.parts, part))
+        self._begun = True
+        self._info.write(self._folder)
 
     async def _all_calls(self, clock: RunClock) -> None:
         await dial_plan(
@@ -221,9 +263,9 @@ class RunSession:
     def _lagged(self, until_monotonic_s: float, lag_s: float) -> None:
         self._followers.process_lagged("tester", lag_s * 1000)
 
-    async def _show(self, clock: RunClock) -> None:
+    async def _show(self, clock: RunClock, begins_s: float) -> None:
         while True:
-            self._progress.update(self._followers.tally, self._fleet.active, clock.now())
+            self._progress.update(self._followers.tally, self._fleet.active, clock.now() - begins_s)
             await asyncio.sleep(0.5)
 
     # Small change.
@@ -234,11 +276,12 @@ class RunSession:
 
     def _keep_state(self, state: RunState) -> None:
         """Write how the run ends: first before it hangs up, as whoever asked for its end may not wait for that."""
-        early = self._ending.early
+        early, now = self._ending.early, utc_now().isoformat(timespec="seconds")
         self._info = replace(
             self._info,
             state=state,
-            ended_utc=utc_now().isoformat(timespec="seconds"),
+            ended_utc=now,
+            parts=ended(self._info.parts, state, now) if self._begun else self._info.parts,
             ended_early=None if early is None else early.message,
             usage=self._live.usage(),
         )
@@ -267,7 +310,8 @@ class RunSession:
             )
 
     def _spec(self, call: PlannedCall, *, warmup: bool = False) -> CallSpec:
-        return call_spec(call, self._loaded.scenario, self._stack, self._folder, warmup=warmup)
+        times = self._taken_up.times
+        return call_spec(call, self._loaded.scenario, self._stack, self._folder, warmup=warmup, taken_up=times)
 
     def _process_groups(self) -> Mapping[str, Iterable[int]]:
         callees = {name: (pid,) for name, pid in self._fleet.pids.items()}

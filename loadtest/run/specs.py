@@ -16,11 +16,21 @@ __all__ = ["call_spec"]
 
 
 def call_spec(
-    call: PlannedCall, scenario: Scenario, stack: RunStack, folder: RunFolder, *, warmup: bool = False
+    call: PlannedCall,
+    scenario: Scenario,
+    stack: RunStack,
+    folder: RunFolder,
+    *,
+    warmup: bool = False,
+    taken_up: int = 0,
 ) -> CallSpec:
-    """The call in the run of that folder, on its stack, which must have been started."""
+    """The call in the run of that folder, on its stack, which must have been started.
+
+    taken_up: how often the run was taken up again: what was said of another try of the call is of another room.
+    """
     arm = scenario.arms[call.arm]
-    room_key = hashlib.sha256(f"{folder.run_id}/{call.call_id}".encode()).hexdigest()[:8]
+    again = f"/{taken_up}" if taken_up else ""
+    room_key = hashlib.sha256(f"{folder.run_id}/{call.call_id}{again}".encode()).hexdigest()[:8]
     by_agent = scenario.dial == "by_agent"
     numbers = own_numbers()
     number = call.number if numbers is None else numbers.hashed(call.number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from loadtest.plan.cost import Use, billed_arms, total_use
@@ -39,7 +40,9 @@ class _Call:
 class Spending:
     """Follows the calls to arms whose endpoint is Google's."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, before: Mapping[str, Use] = MappingProxyType({})) -> None:
+        """before: by arm, what earlier parts of the run have used."""
+        self._before = before
         self._limits = scenario.limits
         self._prices = {name: price_of(scenario.arms[name]) for name in billed_arms(scenario)}
         self._calls: dict[str, _Call] = {}
@@ -66,8 +69,9 @@ class Spending:
         found = {}
         for arm, price in self._prices.items():
             calls = [call for call in self._calls.values() if call.arm == arm]
-            usd = None if price is None else sum(call.usd(price, now_s) for call in calls)
-            found[arm] = Use(sum(call.talk_s(now_s) for call in calls) / 60, usd)
+            before = self._before.get(arm, Use(0.0, 0.0))
+            usd = None if price is None else (before.usd or 0.0) + sum(call.usd(price, now_s) for call in calls)
+            found[arm] = Use(before.call_minutes + sum(call.talk_s(now_s) for call in calls) / 60, usd)
         return found
 
     def exceeded(self, now_s: float) -> tuple[str, str] | None:

@@ -56,12 +56,13 @@ class RunStack:
         """Start what must be started and wait until it is ready. Raises StackError."""
         await self._services.start()
 
-    async def begin(self, origin: float) -> tuple[str, ...]:
+    async def begin(self, origin: float, shift_s: float) -> tuple[str, ...]:
         """The run starts at `origin` (monotonic seconds): faults on, truth in run time.
 
+        shift_s: how much later than planned everything is.
         Returns the arms whose simulated endpoint was not used in the warm-up.
         """
-        return await self._services.start_faults(origin)
+        return await self._services.start_faults(origin, shift_s)
 
     async def stop(self) -> None:
         """Take everything down that `start` started."""

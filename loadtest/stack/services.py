@@ -172,12 +172,14 @@ class Services:
         assert self._simulator is not None, "not started"
         return self._simulator.base_url(arm)
 
-    async def start_faults(self, origin: float) -> tuple[str, ...]:
+    async def start_faults(self, origin: float, shift_s: float = 0.0) -> tuple[str, ...]:
         """The run begins: the simulator's faults are on and its truth is in run time. origin: monotonic seconds.
+
+        shift_s: how much later than planned everything is.
 
         Returns the arms whose simulated endpoint nobody has connected to so far.
         """
-        return () if self._simulator is None else await self._simulator.start_faults(origin)
+        return () if self._simulator is None else await self._simulator.start_faults(origin, shift_s)
 
     def pids(self) -> dict[str, tuple[int, ...]]:
         """The living processes of each service, by its name."""

@@ -43,12 +43,13 @@ class SimulatorProcess:
         """The endpoint of one arm, for google-genai's base_url."""
         return f"{self.origin}/arms/{arm}"
 
-    async def start_faults(self, origin: float) -> tuple[str, ...]:
+    async def start_faults(self, origin: float, shift_s: float = 0.0) -> tuple[str, ...]:
         """Faults on, and ground truth in run time from here on. origin: monotonic seconds of the run's start.
 
+        shift_s: how much later than planned everything is; times of the run in faults are those of the plan.
         Returns the arms to whose endpoint nobody has connected so far.
         """
-        return tuple((await self._control("POST", "start", {"origin": origin}))["unconnected"])
+        return tuple((await self._control("POST", "start", {"origin": origin, "shift_s": shift_s}))["unconnected"])
 
     async def watch_lag(self, report: Callable[[float], None]) -> None:
         """Report, each LAG_EVERY_S seconds until cancelled, the longest that its event loop was late since, in ms."""

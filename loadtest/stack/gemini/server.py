@@ -104,10 +104,13 @@ class Simulator:
         self._lag_task = asyncio.create_task(self._watch_lag())
         return int(self._runner.addresses[0][1])
 
-    def begin(self, origin: float) -> None:
-        """The run begins: faults are on, and truth is in run time. origin: monotonic seconds of its start."""
+    def begin(self, origin: float, shift_s: float = 0.0) -> None:
+        """The run begins: faults are on, and truth is in run time. origin: monotonic seconds of its start.
+
+        shift_s: how much later than planned everything is; times of the run in faults are those of the plan.
+        """
         self._started = True
-        self._origin = origin
+        self._origin = origin + shift_s
         self._lag_s = 0.0
         self._truth.start(origin)
 
@@ -138,12 +141,13 @@ class Simulator:
     async def _control_start(self, request: web.Request) -> web.Response:
         self._controlled(request)
         try:
-            origin = float((await request.json())["origin"])
-        except (ValueError, KeyError, TypeError):
-            raise web.HTTPBadRequest(text='expected {"origin": monotonic seconds}') from None
+            asked = await request.json()
+            origin, shift_s = float(asked["origin"]), float(asked.get("shift_s", 0.0))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise web.HTTPBadRequest(text='expected {"origin": monotonic seconds, "shift_s": seconds}') from None
         if self._started:
             raise web.HTTPConflict(text="already started")
-        self.begin(origin)
+        self.begin(origin, shift_s)
         return web.json_response({"unconnected": [name for name, arm in self._arms.items() if not arm.connections]})
 
     async def _control_health(self, request: web.Request) -> web.Response:

@@ -85,7 +85,7 @@ def test_a_run_that_ended_early_and_cannot_be_measured_says_both(
     monkeypatch.setattr(run, "_run", ends_early)
     monkeypatch.setattr("loadtest.measure.run.measure_run", disk_is_full)
     with pytest.raises(EndedEarlyError, match="at the limit") as raised:
-        run._run_in(folder, info, loaded, plan, Console(quiet=True), -1, None)
+        run.run_in(folder, info, loaded, plan, Console(quiet=True), -1, None)
     assert "Raise it." in raised.value.remedy
     assert f"loadtest measure {folder.path}" in raised.value.remedy
     assert recording.exists()  # whatever the scenario keeps: nothing has been made of it yet

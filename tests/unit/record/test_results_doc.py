@@ -13,7 +13,7 @@ from loadtest.record.events import EndCause, Event, Outcome
 from loadtest.record.health import HealthSample
 from loadtest.record.layout import RunFolder
 from loadtest.record.plan_io import PLAN
-from loadtest.record.run_json import RunInfo
+from loadtest.record.run_json import Part, RunInfo
 from loadtest.record.tables import TABLES
 
 DOC = Path(__file__).parents[3] / "docs" / "results.md"
@@ -62,6 +62,10 @@ def test_every_column_of_the_plan_is_described() -> None:
 
 def test_every_key_of_run_json_is_described() -> None:
     assert set(described("## run.json", "key")) == {field.name for field in dataclasses.fields(RunInfo)}
+
+
+def test_every_key_of_a_part_is_described() -> None:
+    assert set(described("## Parts", "key of a part")) == {field.name for field in dataclasses.fields(Part)}
 
 
 def test_every_field_of_a_health_sample_is_named() -> None:

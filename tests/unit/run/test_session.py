@@ -165,7 +165,7 @@ async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: R
             await self.waited_for.wait()
 
     class RunningStack(Stack):
-        async def begin(self, origin: float) -> tuple[str, ...]:
+        async def begin(self, origin: float, shift_s: float) -> tuple[str, ...]:
             return ("ga",)
 
         async def watch_lag(self, report: object) -> None:
