@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
+from ruamel.yaml import YAML
 
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo, RunKind, RunState
-from loadtest.record.tables import write_table
+from loadtest.record.tables import ANALYSIS_KEY, ANALYSIS_VERSION, TABLES, write_table
 from loadtest.redact import Redactor
 from loadtest.scenario.models import Scenario
-from loadtest.scenario.resolved import resolved_yaml
+from loadtest.scenario.resolved import margins_hashes, resolved_yaml
 
 RUN_ID = "20260101T000000Z-made-up-0a1b"
 SIMULATED = {"profile": "endpoints/made-up.yaml"}
@@ -25,17 +28,28 @@ class MadeUp:
     """Rows that a test adds to and `write`s."""
 
     arms: tuple[str, ...] = ("preview", "ga")
+    run_id: str = RUN_ID
     scenario: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {t: [] for t in ("calls", "turns", "gaps", "connections", "closes", "health")}
     )
 
+    def __post_init__(self) -> None:
+        self._leads: dict[str, dict[str, Any]] = {}
+        self._turns: Counter[str] = Counter()
+
     def call(self, arm: str, block: int | None, **columns: Any) -> str:
         """A completed call of a minute's talk, all of it connected, unless columns say otherwise; its id."""
         slot = len(self.tables["calls"])
         call_id = f"{slot:04d}-{arm}"
-        lead = {"run_id": RUN_ID, "call_id": call_id, "arm": arm, "block": block, "slot": slot}
+        lead = self._leads[call_id] = {
+            "run_id": self.run_id,
+            "call_id": call_id,
+            "arm": arm,
+            "block": block,
+            "slot": slot,
+        }
         due = 2.0 * slot
         self.tables["calls"].append(
             lead
@@ -61,7 +75,8 @@ class MadeUp:
 
     def turn(self, call_id: str, latency_ms: float | None = 800.0, **columns: Any) -> int:
         """A valid script turn of a call, answered unless latency_ms is None, when it is lost; its number."""
-        number = len([row for row in self.tables["turns"] if row["call_id"] == call_id])
+        number = self._turns[call_id]
+        self._turns[call_id] += 1
         answered = latency_ms is not None
         self.tables["turns"].append(
             self._lead(call_id)
@@ -116,47 +131,62 @@ class MadeUp:
 
     def write(self, path: Path) -> RunFolder:
         """Write it all under `path`."""
-        folder = RunFolder(path / RUN_ID)
-        folder.path.mkdir(parents=True)
-        scenario = Scenario.model_validate(
-            {
-                "version": 1,
-                "name": "made-up",
-                "arms": {arm: {"model": f"gemini-{arm}", "endpoint": SIMULATED} for arm in self.arms},
-                "blocks": 12,
-                "arrivals": [{"rate_per_minute": 30}],
-                "script": "scripts/made-up.yaml",
-            }
-            | self.scenario
-        )
-        folder.scenario.write_text(resolved_yaml(scenario, "made-up.yaml", (), Redactor()))
-        arms = {
-            name: {"model": arm.model, "api": "gemini", "agent": "reference", "endpoint_label": "simulated"}
-            for name, arm in scenario.arms.items()
-        }
-        body: dict[str, Any] = {
-            "run_id": RUN_ID,
-            "scenario": "made-up",
-            "state": RunState.COMPLETE,
-            "kind": RunKind.REHEARSAL,
-            "stack": "embedded",
-            "seed": 1,
-            "started_utc": "2026-01-01T00:00:00+00:00",
-            "cap": 2,
-            "planned_calls": len(self.tables["calls"]),
-            "hashes": {},
-            "versions": {},
-            "host": {"cores": 2},
-            "arms": arms,
-        }
-        RunInfo(**(body | self.info)).write(folder)
+        folder = write_run(path, self.arms, self.run_id, len(self.tables["calls"]), self.scenario, self.info)
         for name, rows in self.tables.items():
             write_table(folder.table(name), name, rows)
         return folder
 
     def _lead(self, call_id: str) -> dict[str, Any]:
-        row = next(row for row in self.tables["calls"] if row["call_id"] == call_id)
-        return {name: row[name] for name in ("run_id", "call_id", "arm", "block", "slot")}
+        return self._leads[call_id]
+
+
+def write_run(
+    path: Path, arms: Sequence[str], run_id: str, calls: int, of_scenario: Mapping[str, Any], of_info: Mapping[str, Any]
+) -> RunFolder:
+    """A run's folder under `path` with run.json and scenario.yaml, and no table yet."""
+    folder = RunFolder(path / run_id)
+    folder.path.mkdir(parents=True)
+    scenario = Scenario.model_validate(
+        {
+            "version": 1,
+            "name": "made-up",
+            "arms": {arm: {"model": f"gemini-{arm}", "endpoint": SIMULATED} for arm in arms},
+            "blocks": 12,
+            "arrivals": [{"rate_per_minute": 30}],
+            "script": "scripts/made-up.yaml",
+        }
+        | dict(of_scenario)
+    )
+    resolved = resolved_yaml(scenario, "made-up.yaml", (), Redactor())
+    folder.scenario.write_text(resolved)
+    body: dict[str, Any] = {
+        "run_id": run_id,
+        "scenario": "made-up",
+        "state": RunState.COMPLETE,
+        "kind": RunKind.REHEARSAL,
+        "stack": "embedded",
+        "seed": 1,
+        "started_utc": "2026-01-01T00:00:00+00:00",
+        "cap": 2,
+        "planned_calls": calls,
+        "hashes": {"margins": min(margins_hashes(YAML(typ="safe", pure=True).load(resolved)))},
+        "versions": {},
+        "host": {"cores": 2},
+        "arms": {
+            name: {"model": arm.model, "api": "gemini", "agent": "reference", "endpoint_label": "simulated"}
+            for name, arm in scenario.arms.items()
+        },
+    }
+    RunInfo(**(body | dict(of_info))).write(folder)
+    return folder
+
+
+def write_frame(folder: RunFolder, name: str, frame: pl.DataFrame, *, analysis: int = ANALYSIS_VERSION) -> None:
+    """Write a table from columns, many rows at a time; those that are missing are null."""
+    missing = [pl.lit(None).cast(kind).alias(column) for column, kind in TABLES[name].items() if column not in frame]
+    whole = frame.with_columns(missing).select([pl.col(column).cast(kind) for column, kind in TABLES[name].items()])
+    folder.tables.mkdir(exist_ok=True)
+    whole.write_parquet(folder.table(name), metadata={ANALYSIS_KEY: str(analysis)})
 
 
 def ordinary_run(

@@ -188,6 +188,8 @@ def _warnings(runs: Sequence[ReadRun], control: str, candidates: Sequence[str]) 
         info = run.info
         if info.state is RunState.RUNNING:
             yield f"{info.run_id}: the run is in progress, or was killed: what is complete counts"
+        elif info.state is RunState.PARTIAL:
+            yield f"{info.run_id}: part of the plan is done, as was asked for; what is complete counts"
         elif info.state is not RunState.COMPLETE:
             why = "" if info.ended_early is None else f" ({info.ended_early})"
             yield f"{info.run_id}: the run was {info.state}{why}: what is complete counts"
