@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -18,7 +19,6 @@ __all__ = ["differences"]
 
 MACHINE = ("cores", "system", "machine")
 """Of the host. Its kernel may be updated between two parts; each says its own."""
-SAID_WITH_THE_SCENARIO = ("scenario", "margins")
 
 
 def differences(
@@ -48,21 +48,17 @@ def _differences(
             yield "plan: the same scenario makes another plan, as with another version of loadtest"
         elif name in {"audio", "profiles"}:
             yield f"{name}: {'recordings' if name == 'audio' else 'endpoint profiles'} have other contents"
-    if "plan" not in changed and read_plan(folder.plan) != stored.plan:
-        hashed = [call.number for call in read_plan(folder.plan)] != [call.number for call in stored.plan]
+    if "plan" not in changed and (on_disk := read_plan(folder.plan)) != stored.plan:
+        unnumbered = ([replace(call, number="") for call in plan] for plan in (on_disk, stored.plan))
         yield (
             "number: telephone numbers were hashed with a key that is not LOADTEST_NUMBER_KEY"
-            if hashed
+            if next(unnumbered) == next(unnumbered)
             else "plan.parquet: not the plan that was hashed"
         )
     yield from _named("versions", info.versions, versions)
     yield from _named("host", {k: info.host.get(k) for k in MACHINE}, {k: host.get(k) for k in MACHINE})
-    for arm in stored.arms:
-        before, now = dict(info.arms.get(arm, {})), dict(stored.arms[arm])
-        before.pop("endpoint_label", None), now.pop("endpoint_label", None)
-        yield from _named(
-            f"arms.{arm}", {k: v for k, v in before.items() if k == "versions"}, {"versions": now["versions"]}
-        )
+    for arm, now in stored.arms.items():  # all else of an arm is said in the scenario
+        yield from _named(f"arms.{arm}.versions", info.arms.get(arm, {}).get("versions", {}), now["versions"])
 
 
 def _of_the_scenario(folder: RunFolder, now: str) -> Iterator[str]:
