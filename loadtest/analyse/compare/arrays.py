@@ -125,8 +125,9 @@ def join_arms(parts: Sequence[tuple[Arm, int]]) -> Arm:
     def whole(of: str) -> dict[str, Any]:
         def joined(name: str) -> npt.NDArray[Any]:
             arrays = [getattr(getattr(arm, of), name) for arm in arms]
-            shift = starts if name == "block" else np.zeros_like(starts)
-            return np.concatenate([array + by for array, by in zip(arrays, shift, strict=True)])
+            if name == "block":
+                arrays = [array + start for array, start in zip(arrays, starts, strict=True)]
+            return np.concatenate(arrays)
 
         return {name: joined(name) for name in type(getattr(arms[0], of)).__slots__}
 

@@ -44,6 +44,7 @@ ASIDE: Final = frozenset(
     }
 )
 """Of a scenario: what changes no call, or stands in the fingerprint under a name of its own."""
+HASHES: Final = ("audio", "profiles", "script")
 NEVER: Final = ("arms", "kind", "reply_limit_s", "callee.greeting_limit_s")
 """Without these alike, figures are not of one kind: no consent makes them so."""
 
@@ -130,18 +131,20 @@ def run_fingerprint(
         told = {name: value for name, value in of.items() if (name, value) != ("software", NOTHING)}
         found |= {f"arms.{arm}.{name}": value for name, value in told.items()}
     found |= _leaves({key: value for key, value in plain.items() if key not in ASIDE})
-    found |= {name: info.hashes[name] for name in ("audio", "profiles", "script") if name in info.hashes}
+    found |= {name: info.hashes[name] for name in HASHES if name in info.hashes}
     found |= {f"versions.{name}": version for name, version in info.versions.items()}
     found |= {f"host.{name}": str(value) for name, value in info.host.items()}
     return found
 
 
 def residues(fingerprints: Sequence[Mapping[str, str]]) -> tuple[Residue, ...]:
-    """Everything that is not the same in all that tell of it. A package without a version is not installed."""
+    """Everything that is not the same in all of them. Where one has no hash, or nothing told its agents' software, the
+    others are held against each other."""
     names = dict.fromkeys(name for fingerprint in fingerprints for name in fingerprint)
     found = []
     for name in names:
-        told = [f.get(name, "not installed") for f in fingerprints if name in f or "versions." in name]
+        may_lack = name in HASHES or name.endswith(".software")
+        told = [f.get(name, NOTHING) for f in fingerprints if name in f or not may_lack]
         if len(values := tuple(dict.fromkeys(told))) > 1:
             found.append(Residue(name, values))
     return tuple(found)
