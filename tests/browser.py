@@ -1,6 +1,6 @@
 """The browser in which reports are tested: Chromium, found or, as root on Debian or Ubuntu, installed.
 
-`python -m tests.browser` provides it; `make test` runs that first. Nothing is downloaded but the distribution's package.
+`python -m tests.browser` provides it; `make test` runs that first. Only the distribution's package is downloaded.
 """
 
 from __future__ import annotations

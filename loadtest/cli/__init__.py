@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
     "doctor": ("loadtest.cli.doctor:doctor", "Look at all that a run needs, and say how to mend it."),
     "calibrate": ("loadtest.cli.calibrate:calibrate", "Hold this machine's measurements against known truths."),
+    "report": ("loadtest.cli.report:report", "Write what a run or a comparison found as one page."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "compare": ("loadtest.cli.compare:compare", "Say which arm of a run is better, by what was declared."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
@@ -49,8 +50,8 @@ Exit codes:
   1    the tool failed
   2    usage or scenario error
   3    the measurement is invalid
-  4    a threshold does not hold
-  5    inconclusive; nothing ends with it yet
+  4    a threshold does not hold, or a candidate is rejected
+  5    compare --require-verdict: not decided
   130  interrupted; results are kept
 """
 

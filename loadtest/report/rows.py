@@ -50,7 +50,7 @@ def plural(n: int, one: str, many: str | None = None) -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def outside_text(text: str) -> str:
+def outside_text(text: str, most: int = 80) -> str:
     """Text that came from the other side of a call, fit to be shown: one short line without control characters."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return clean if len(clean) <= 80 else f"{clean[:79]}…"
+    return clean if len(clean) <= most else f"{clean[: most - 1]}…"

@@ -1,0 +1,1 @@
+"""The report of a run or a comparison: one page that needs nothing beside itself."""

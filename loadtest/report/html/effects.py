@@ -1,0 +1,74 @@
+"""Effects in words: an estimate and its interval, one never without the other."""
+
+from __future__ import annotations
+
+from loadtest.analyse.compare.effect import Effect
+from loadtest.analyse.compare.result import MetricResult
+from loadtest.report import words
+
+__all__ = ["arm_figure", "effect_text", "margin_text", "p_value_text", "signed"]
+
+
+def effect_text(effect: Effect, unit: str) -> str:
+    """`1.15 times [1.08, 1.22]`, `−0.4 points [−1.1, +0.3]`; else why there is none."""
+    if effect.value is None and effect.interval is None:
+        return f"not estimable: {effect.why}" if effect.why else "not estimable"
+    value = words.NONE if effect.value is None else on_scale(effect, effect.value, unit)
+    tail = "times" if effect.scale == "ratio" else difference_unit(unit)
+    if effect.interval is None:
+        return f"{value} {tail} [no interval: {effect.why or 'not enough was seen'}]"
+    high = effect.interval.high
+    top = "unbounded" if high is None else on_scale(effect, high, unit)
+    return f"{value} {tail} [{on_scale(effect, effect.interval.low, unit)}, {top}]"
+
+
+def on_scale(effect: Effect, value: float, unit: str) -> str:
+    """A value of the effect, without its unit."""
+    if effect.scale == "ratio":
+        return f"{value:.2f}" if value < 9.995 else f"{value:.3g}"
+    return signed(value * 100 if unit == "share" else value)
+
+
+def difference_unit(unit: str) -> str:
+    """The unit of a difference: shares differ by points."""
+    return "points" if unit == "share" else unit
+
+
+def arm_figure(value: float | None, unit: str, *, beyond: float | None = None) -> str:
+    """An arm's own figure in its unit. beyond: the limit, ms, if the figure is not known to be below it."""
+    if beyond is not None:
+        return f"> {words.duration(beyond)}"
+    if value is None:
+        return words.NONE
+    if unit == "ms":
+        return words.duration(value)
+    if unit == "share":
+        return f"{value * 100:.1f} %"
+    return f"{words.number(value)} {unit}"
+
+
+def margin_text(result: MetricResult) -> str:
+    """`+10 %`, `−1 points`, or a dash."""
+    if result.margin is None:
+        return words.NONE
+    sign = "+" if result.lower_is_better else "−"
+    if result.effect.scale == "ratio":
+        return f"{sign}{result.margin * 100:g} %"
+    size = result.margin * 100 if result.unit == "share" else result.margin
+    return f"{sign}{size:g} {difference_unit(result.unit)}"
+
+
+def p_value_text(effect: Effect) -> str | None:
+    """`p 0.03`; None without an interval to stand beside."""
+    if effect.p_value is None or effect.interval is None:
+        return None
+    return "p < 0.001" if effect.p_value < 0.001 else f"p {effect.p_value:.2g}"
+
+
+def signed(value: float) -> str:
+    """+0.31, −12, 0."""
+    size = abs(value)
+    text = f"{size:.0f}" if size >= 100 else f"{size:.1f}" if size >= 10 else f"{size:.2f}"
+    if float(text) == 0:
+        return "0"
+    return f"{'+' if value > 0 else '−'}{text}"
