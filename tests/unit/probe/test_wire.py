@@ -27,6 +27,7 @@ MESSAGES = [
     wire.Transcript("callee", "Yes, please."),
     wire.Clock(7, 12.5),
     wire.AgentLag(320.5),
+    wire.AgentLag(320.5, 12.5),
     wire.Bye(),
     wire.Unknown("later_invention", {"x": [1, 2]}),
 ]
