@@ -77,7 +77,7 @@ def drawn_quantiles(ordered: Ordered, q: float, weights: Floats) -> Floats:
     statistics of a grid; weights x counts say between which two the quantile is, and there it is found in the same way.
     """
     sizes = np.bincount(ordered.units, minlength=ordered.n_units)
-    ranks = np.ceil(q * (weights @ sizes) - 1e-9).clip(min=1)
+    ranks = np.ceil(q * (weights @ sizes) - 1e-9)
     picked: Floats = ordered.values[_reach(ordered.units, ordered.n_units, weights, ranks)]
     return picked
 
@@ -97,7 +97,7 @@ def _reach(units: Ints, n_units: int, weights: Floats, ranks: Floats) -> Ints:
             at = np.flatnonzero(cell == c)
             found[at] += _reach(units[c * width : (c + 1) * width], n_units, weights[at], left[at])
         return found
-    inside = found[:, None] + np.arange(width)
-    counts = np.where(inside < n, weights[rows[:, None], units[inside.clip(max=n - 1)]], 0)
+    inside = (found[:, None] + np.arange(width)).clip(max=n - 1)  # the rank is reached before any is there twice
+    counts = weights[rows[:, None], units[inside]]
     found += np.argmax(np.cumsum(counts, axis=1) >= left[:, None], axis=1)
     return found

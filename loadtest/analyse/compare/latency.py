@@ -196,7 +196,7 @@ def _swap_p_value(pair: _Pair, q: float, settings: Settings) -> float | None:
     if not settings.p_values:
         return None
     swapped = arm_swaps(pair.n_blocks, settings.resamples, settings.seed)
-    one = drawn_quantiles(pair.ordered, q, np.concatenate([1 - swapped, swapped], axis=1))
-    other = drawn_quantiles(pair.ordered, q, np.concatenate([swapped, 1 - swapped], axis=1))
+    weights = np.concatenate([1 - swapped, swapped], axis=1)
+    one, other = (drawn_quantiles(pair.ordered, q, taken) for taken in (weights, 1 - weights))
     apart = np.abs(np.log(one) - np.log(other))
     return float(np.mean(apart >= apart[0] - SAME))

@@ -122,6 +122,13 @@ def test_arms_that_never_change_places_have_the_least_p_value_there_is() -> None
     assert effect.p_value == 1 / 2001
 
 
+def test_the_p_value_can_be_left_out_and_nothing_else_changes() -> None:
+    arms = arm(*simulated(seed=2)), arm(*simulated(seed=3))
+    without, with_it = (latency_ratio(0.5)(*arms, Settings(p_values=asked)) for asked in (False, True))
+    assert with_it.p_value is not None
+    assert without == replace(with_it, p_value=None)
+
+
 def test_what_the_blocks_share_is_no_uncertainty() -> None:
     """Blocks that are slow for both arms widen neither end: the arms are paired."""
     (x, blocks), (y, _) = simulated(seed=2), simulated(seed=3)
@@ -147,7 +154,7 @@ def test_turns_of_a_block_are_not_taken_for_independent() -> None:
 # What must change nothing, or everything alike
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), q=st.sampled_from([0.5, 0.95]), n_blocks=st.sampled_from([12, 20]),
        at_limit=st.sampled_from([0.0, 0.01, 0.06]))  # fmt: skip
 def test_swapping_the_arms_turns_the_ratio_over(seed: int, q: float, n_blocks: int, at_limit: float) -> None:
@@ -165,7 +172,7 @@ def test_swapping_the_arms_turns_the_ratio_over(seed: int, q: float, n_blocks: i
     assert ends(back) == pytest.approx((1 / high, 1 / low if low else math.inf))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), times=st.floats(0.1, 50), at_limit=st.sampled_from([0.0, 0.01]))
 def test_another_unit_of_time_changes_no_ratio(seed: int, times: float, at_limit: float) -> None:
     (x, blocks), (y, _) = simulated(12, 8, seed=seed, at_limit=at_limit), simulated(12, 8, seed=seed + 1)
@@ -179,7 +186,7 @@ def test_another_unit_of_time_changes_no_ratio(seed: int, times: float, at_limit
         assert other.p_value == ms.p_value
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), data=st.data())
 def test_the_order_of_rows_changes_nothing(seed: int, data: st.DataObject) -> None:
     (x, blocks), (y, _) = simulated(12, 8, seed=seed, at_limit=0.01), simulated(12, 8, seed=seed + 1)
@@ -375,7 +382,7 @@ def test_arms_that_share_no_block_compare_nothing() -> None:
     assert (effect.value, effect.blocks) == (None, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     one=st.lists(st.tuples(st.integers(0, 14), st.sampled_from([1.0, 700.0, 9999.0, LIMIT])), max_size=90),
     other=st.lists(st.tuples(st.integers(0, 14), st.floats(1, LIMIT)), max_size=90),
