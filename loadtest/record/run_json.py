@@ -101,7 +101,7 @@ class RunInfo:
     cap: int
     planned_calls: int
     hashes: Mapping[str, str]
-    """sha256 by what was hashed: scenario, margins, plan, audio, profiles."""
+    """sha256 by what was hashed: scenario, margins, plan, script, audio, profiles."""
     versions: Mapping[str, str]
     host: Mapping[str, Any]
     arms: Mapping[str, Mapping[str, Any]]

@@ -44,7 +44,7 @@ class LoadedScenario:
     resolved_yaml: str
     """What goes into the results folder."""
     hashes: Mapping[str, str]
-    """sha256 of scenario (with its script), margins (with thresholds), audio, profiles."""
+    """sha256 of scenario (with its script), margins (with thresholds), script, audio, profiles."""
     shipped: tuple[str, ...] = ()
     """What it or its script names that was not beside the naming file, and comes with loadtest."""
     places: Mapping[str, Place] = field(default_factory=dict, repr=False)

@@ -28,7 +28,7 @@ def canonical_hash(value: Any) -> str:
 def hashes(
     scenario: Scenario, script: Script, audio: Iterable[str], profiles: Mapping[str, EndpointProfile]
 ) -> dict[str, str]:
-    """sha256 of the scenario with its script, of what was declared about the comparison, of audio and of profiles.
+    """sha256 of the scenario with its script, of what was declared about the comparison, of script, audio and profiles.
 
     audio: sha256 of all that the script says, in its order.
     """
@@ -36,6 +36,7 @@ def hashes(
     return {
         "scenario": canonical_hash({"scenario": dumped, "script": _dump(script)}),
         "margins": canonical_hash(_declared(scenario, dumped)),
+        "script": canonical_hash(_dump(script)),
         "profiles": canonical_hash({arm: profile.model_dump(mode="json") for arm, profile in profiles.items()}),
         "audio": canonical_hash(list(audio)),
     }

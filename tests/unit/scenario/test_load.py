@@ -36,7 +36,7 @@ def test_a_scenario_comes_with_all_that_it_names(spoil: Spoil) -> None:
     assert loaded.script.goodbye is None
     assert loaded.profiles["ga"].model == "model-a"
     assert (loaded.thresholds[0].metric, loaded.thresholds[0].value) == ("reply_latency", 3000)
-    assert set(loaded.hashes) == {"scenario", "margins", "audio", "profiles"}
+    assert set(loaded.hashes) == {"scenario", "margins", "script", "audio", "profiles"}
     assert loaded.place("blocks").line == 10
 
 
