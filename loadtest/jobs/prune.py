@@ -57,7 +57,7 @@ def prune(
                 tally.skipped = f"never measured: `loadtest measure {folder.path}` first"
                 return
             remove_recordings(folder, keep, dry_run=dry_run, tally=tally)
-            for path in sorted(folder.logs.glob("*")) if logs else ():
+            for path in (path for each in (folder, *_asides(folder)) for path in sorted(each.logs.glob("*")) if logs):
                 tally.logs += 1
                 tally.freed_bytes += _remove(path, dry_run=dry_run)
     except InUseError:
@@ -65,9 +65,9 @@ def prune(
 
 
 def remove_recordings(folder: RunFolder, keep: Keep, *, dry_run: bool = False, tally: Tally) -> None:
-    """Remove the recordings of a measured run that nobody else writes to, those of its warm-up included.
+    """Remove the recordings of a measured run that nobody else writes to, those that are in no table included.
 
-    A recording goes only when its edges are on disk for good. Raises RecordError.
+    A recording of a call in the tables goes only when its edges are on disk for good. Raises RecordError.
     """
     wanted = _notable(folder) if keep == "gaps" else frozenset()
     for planned in read_plan(folder.plan):
@@ -80,8 +80,17 @@ def remove_recordings(folder: RunFolder, keep: Keep, *, dry_run: bool = False, t
         if not dry_run:
             _keep_edges(call)
         _drop(call, dry_run, tally)
-    for path in sorted((folder.path / "warmup").glob("*")):
+    in_no_table = [
+        folder.path / "warmup",
+        *(each.path / kind for each in _asides(folder) for kind in ("calls", "warmup")),
+    ]
+    for path in (path for each in in_no_table for path in sorted(each.glob("*"))):
         _drop(CallFolder(path), dry_run, tally)
+
+
+def _asides(folder: RunFolder) -> list[RunFolder]:
+    """What was set aside when the run was taken up again."""
+    return [RunFolder(path) for path in sorted((folder.path / "aside").glob("*"))]
 
 
 def _notable(folder: RunFolder) -> frozenset[str]:

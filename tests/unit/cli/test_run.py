@@ -38,6 +38,39 @@ def test_a_run_that_ended_early_shows_what_there_is_and_fails(
     assert asked["live"] is True
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing argument 'SCENARIO'"),
+        (["--resume", ".", "--set", "blocks=3"], "--set does not go with --resume"),
+        (["--resume", ".", "--live"], "--live does not go with --resume"),
+        (["--resume", ".", "--results", "r"], "--results does not go with --resume"),
+        (["--resume", ".", "--agent-log", "-"], "loadtest measure RUN --agent-log FILE"),
+        ([SMOKE, "--blocks-now", "0"], "--blocks-now"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(run, arguments)
+    assert result.exit_code == ExitCode.USAGE
+    assert said in " ".join(result.output.split())
+
+
+def test_a_run_is_taken_up_again_by_its_own_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ordinary_run().write(tmp_path)
+    summary = summarise(folder)
+    write_summary(folder, summary)
+    asked: dict[str, Any] = {}
+
+    def made_up(run: Any, **options: Any) -> Finished:
+        asked.update(options, run=run)
+        return Finished(folder, summary, ExitCode.OK)
+
+    monkeypatch.setattr("loadtest.jobs.resume.resume_and_measure", made_up)
+    result = CliRunner().invoke(run, ["--resume", str(folder.path), "--blocks-now", "2"], standalone_mode=False)
+    assert result.return_value == ExitCode.OK
+    assert (asked["run"].path, asked["scenario"], asked["blocks_now"]) == (folder.path, None, 2)
+
+
 def test_a_live_run_without_a_key_is_refused_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,20 @@ def test_logs_go_only_if_asked_for(run: RunFolder) -> None:
     assert {name for name in files(run) if name.startswith("tables/")} == {f"tables/{name}.parquet" for name in TABLES}
 
 
+def test_what_was_set_aside_is_in_no_table_and_goes_whatever_is_kept(run: RunFolder) -> None:
+    aside = run.aside(1)
+    for folder in (aside.call(GAP), aside.warmup("warmup-ga")):
+        shutil.copytree(run.call(GAP).path, folder.path)
+    aside.logs.mkdir()
+    (aside.logs / "agent.log").write_text("said\n")
+    do(run.path, "--keep", "gaps")
+    assert recordings(run) == {GAP, DISPUTED}
+    assert not [name for name in files(run) if name.startswith("aside/") and "/audio." in name]
+    assert (aside.call(GAP).events.exists(), (aside.logs / "agent.log").exists()) == (True, True)
+    do(run.path, "--logs")
+    assert not (aside.logs / "agent.log").exists()
+
+
 def test_the_tables_can_be_made_again(run: RunFolder) -> None:
     measure_run(run)
     before = {name: run.table(name).read_bytes() for name in TABLES}

@@ -20,7 +20,7 @@ from loadtest.record.events import CallStarted, Dropped, EndCause, Ended, Outcom
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
 from loadtest.record.plan_io import write_plan
-from loadtest.record.run_json import RunInfo, RunState
+from loadtest.record.run_json import RunInfo, RunState, host, versions
 from loadtest.record.writer import EventWriter
 from loadtest.run.parts import TakenUp
 from loadtest.scenario.load import load_scenario
@@ -261,11 +261,11 @@ CHANGES: dict[str, tuple[Callable[[Begun, pytest.MonkeyPatch], None], str]] = {
         "compare: nothing then, {'control': 'ga'",
     ),
     "a version": (
-        lambda _, patch: patch.setattr(resume, "versions", lambda: {**run.versions(), "livekit": "0.9"}),
+        lambda _, patch: patch.setattr(resume, "versions", lambda: {**versions(), "livekit": "0.9"}),
         "versions.livekit: ",
     ),
     "the machine": (
-        lambda _, patch: patch.setattr(resume, "host", lambda: {**run.host(), "cores": 64}),
+        lambda _, patch: patch.setattr(resume, "host", lambda: {**host(), "cores": 64}),
         " then, 64 now",
     ),
     "the plan's file": (
@@ -323,7 +323,7 @@ def test_what_is_not_as_it_was_is_named_and_nothing_is_changed(
 
 def test_another_kernel_is_no_other_machine(begin: Begin, take_up: TakeUp, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = begin()
-    monkeypatch.setattr(resume, "host", lambda: {**run.host(), "release": "7.0"})
+    monkeypatch.setattr(resume, "host", lambda: {**host(), "release": "7.0"})
     assert take_up(begun).ids == begun.ids(0, 1, 2)
 
 

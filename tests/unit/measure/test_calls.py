@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadtest.measure.call_record import CallRecord, call_record
@@ -76,6 +78,17 @@ def test_a_dropped_call() -> None:
     assert (row["dialled_s"], row["ended_s"], row["end_cause"], row["talk_s"]) == (None, None, None, None)
     assert (row["valid"], row["invalid_reason"]) == (False, "dropped")
     assert rows.turns == []
+
+
+def test_a_call_was_due_when_the_part_of_the_run_that_placed_it_says() -> None:
+    call = planned(3)
+    late = Dropped(t=7293.0, call_id=call.call_id, arm=call.arm, block=call.block, slot=3, due_s=7293.0, active=3)
+    record = call_record(call, CallEvents((late,), 0, 0, torn=False), None)
+    assert call_rows("run", record, scenario(), Machine()).calls[0]["due_s"] == 7293.0
+    talk = plain_call()
+    talk.call = replace(talk.call, due_s=7290.0)
+    kept = talk.record()
+    assert call_rows("run", replace(kept, planned=planned()), scenario(), Machine()).calls[0]["due_s"] == 7290.0
 
 
 def test_a_call_that_the_end_of_the_run_forestalled() -> None:

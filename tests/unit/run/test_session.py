@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,11 @@ from loadtest.errors import EndedEarlyError, RecordError, StackError
 from loadtest.plan.build import build_plan
 from loadtest.record.events import ProbeMessage
 from loadtest.record.layout import RunFolder
-from loadtest.record.run_json import RunInfo, RunKind, RunState
+from loadtest.record.run_json import Part, RunInfo, RunKind, RunState
+from loadtest.run.parts import TakenUp
 from loadtest.run.progress import PlainProgress
 from loadtest.run.session import RunSession
+from loadtest.run.specs import call_spec
 from loadtest.scenario.load import load_scenario
 from loadtest_probe import wire
 
@@ -60,7 +63,11 @@ class Stack:
 def session(tmp_path: Path) -> RunSession:
     loaded = load_scenario(SMOKE)
     plan = build_plan(loaded)
-    info = RunInfo(
+    return RunSession(loaded, plan, RunFolder(tmp_path), _info(len(plan)), PlainProgress(Console(quiet=True)))
+
+
+def _info(calls: int) -> RunInfo:
+    return RunInfo(
         run_id="r",
         scenario="smoke",
         state=RunState.RUNNING,
@@ -69,13 +76,12 @@ def session(tmp_path: Path) -> RunSession:
         seed=1,
         started_utc="",
         cap=2,
-        planned_calls=len(plan),
+        planned_calls=calls,
         hashes={},
         versions={},
         host={"cores": 2},
         arms={},
     )
-    return RunSession(loaded, plan, RunFolder(tmp_path), info, PlainProgress(Console(quiet=True)))
 
 
 def with_parts(session: RunSession, fleet: Any, stack: Any) -> RunSession:
@@ -186,6 +192,62 @@ async def test_a_limit_that_is_reached_hangs_up_the_calls_in_progress(session: R
     await session._dial()
     assert fleet.told == ["run ended early"]
     assert "arm ga did not connect to its simulated endpoint" in session._info.warnings[0]
+
+
+async def test_a_part_of_a_run_is_due_as_much_later_as_it_began_and_is_told(tmp_path: Path) -> None:
+    loaded = load_scenario(SMOKE)
+    plan = build_plan(loaded)
+    first = Part(started_utc="", state=RunState.INTERRUPTED, blocks=2, versions={}, host={})
+    info = replace(_info(len(plan)), origin_monotonic_s=1.0, origin_unix_s=time.time() - 7200, parts=(first,), usage={})
+    order: list[str] = []
+    placed: list[CallSpec] = []
+
+    class Fleet(IdleFleet):
+        pids: Mapping[str, int] = MappingProxyType({})
+        alive = True
+
+        def place(self, spec: CallSpec, *_: object) -> None:
+            placed.append(spec)
+
+    class RunningStack(StartingStack):
+        async def begin(self, origin: float, shift_s: float) -> tuple[str, ...]:
+            order.append(f"faults as of {round(shift_s / 100) * 100} s later")
+            return ()
+
+        async def watch_lag(self, report: object) -> None:
+            await asyncio.Event().wait()
+
+        async def failed(self) -> None:
+            await asyncio.Event().wait()
+
+        def pids(self) -> dict[str, tuple[int, ...]]:
+            return {}
+
+        def agent_name(self, arm: str) -> str:
+            return arm
+
+        def base_url(self, arm: str) -> None:
+            return None
+
+    taken_up = TakenUp(times=1, last_s=90.0, before_dialling=lambda: order.append("set aside"))
+    rest = tuple(replace(call, due_s=call.due_s / 1000) for call in plan if call.block == 1)
+    session = RunSession(
+        loaded, rest, RunFolder(tmp_path), info, PlainProgress(Console(quiet=True)), taken_up=taken_up, partial=True
+    )
+    with_parts(session, Fleet(), RunningStack())
+    await session._dial()
+    session._keep_state(RunState.PARTIAL)
+    assert order == ["set aside", "faults as of 7200 s later"]
+    told = RunInfo.read(RunFolder(tmp_path))
+    assert (told.origin_monotonic_s, told.parts[0], told.state) == (1.0, first, RunState.PARTIAL)
+    part = told.parts[1]
+    assert (part.state, part.blocks) == (RunState.PARTIAL, 1)
+    assert part.begins_s == pytest.approx(7201, abs=30)
+    assert [spec.call.due_s for spec in placed] == [round(call.due_s + part.shift_s, 3) for call in rest]
+    assert placed[0].call.due_s == part.begins_s
+    # Another try of a call is in another room, by which an agent's log tells the two apart.
+    before = call_spec(rest[0], loaded.scenario, session._stack, RunFolder(tmp_path))
+    assert placed[0].room != before.room
 
 
 @pytest.mark.parametrize(("host", "refused"), [("127.0.0.1", True), ("generativelanguage.googleapis.com", False)])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.plan.cost import Use
 from loadtest.plan.prices import call_usd, price_of
 from loadtest.record.events import Answered, CallStarted, Event, LineEnded
 from loadtest.run.spending import Spending
@@ -46,6 +47,17 @@ def follow(spending: Spending, call_id: str, *events: tuple[float, Event]) -> Sp
     for at_s, event in events:
         spending.event("ga", call_id, event, at_s)
     return spending
+
+
+def test_what_earlier_parts_of_the_run_used_counts_towards_the_limits() -> None:
+    before = {"ga": Use(call_minutes=1.5, usd=0.3)}
+    spending = follow(Spending(scenario(call_minutes=2), before), "a", (100, STARTED), (110, ANSWERED))
+    alone = follow(Spending(scenario(call_minutes=2)), "a", (100, STARTED), (110, ANSWERED))
+    (both,), (one,) = spending.use(140).values(), alone.use(140).values()
+    assert both.call_minutes == pytest.approx(one.call_minutes + 1.5)
+    assert (both.usd or 0) == pytest.approx((one.usd or 0) + 0.3)
+    assert (alone.exceeded(140), spending.exceeded(139)) == (None, None)
+    assert spending.exceeded(140) is not None
 
 
 def test_a_call_counts_from_the_answer_to_the_hang_up() -> None:

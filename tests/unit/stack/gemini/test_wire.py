@@ -191,6 +191,17 @@ async def test_a_burst_closes_the_sessions_of_all_calls_and_refuses_new_ones_for
     await simulator.close()
 
 
+async def test_times_of_the_run_in_faults_are_those_of_the_plan_where_the_run_was_taken_up_later(serve: Serve) -> None:
+    simulator, served = await serve(
+        quick=fails({"fault": "F6", "at_run_s": 30, "refused_s": 1000, "variant": "http", "http_status": 503})
+    )
+    simulator.begin(time.monotonic() - 7240.0, shift_s=7200.0)
+    assert "HTTP 503" in await http_refusal(served.client(call="a"))
+    (line,) = served.lines("refused", RUN)
+    assert 7240 <= line["t"] < 7300
+    await simulator.close()
+
+
 @pytest.mark.parametrize(
     ("variant", "code", "reason"),
     [
