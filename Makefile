@@ -12,6 +12,8 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
+# Where it is set, every process of a run would compile anew what it imports, which is half of what it takes to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## show this
@@ -24,7 +26,7 @@ peak: server ## set up, then compare two endpoints under a peak of outbound call
 .PHONY: test
 test: check server browser ## set up, then check and test everything but the slow simulations
 	$(BIN)/loadtest stack install --plugin 1.6.0 --plugin 1.8.9
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 .PHONY: browser
 browser: .venv/.synced ## Chromium, in which reports are tested: found, or installed as root from Debian's packages

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,37 +16,76 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-DISASTERS = ("tests/e2e/test_bad_days.py", "tests/e2e/test_bad_days_second.py")
-"""Many stacks at once, and nothing that depends on how quick the machine is: at the end, one after the other."""
-UNMOVED = (
+HEAVY = (
+    "tests/e2e/test_agents_that_dial.py",
+    "tests/e2e/test_bad_days.py",
+    "tests/e2e/test_bad_days_second.py",
+)
+"""Dozens of calls or many stacks at once. They come first, with nothing but unit tests beside them."""
+BESIDE = (
     "tests/e2e/plugin/test_plugin.py",
     "tests/e2e/test_probe.py",
-    "tests/e2e/test_doctor.py",
+    "tests/e2e/test_external.py",
+    "tests/e2e/test_generations.py",
+    "tests/e2e/test_live.py",
+    "tests/e2e/test_two_lines.py",
     "tests/e2e/test_stack.py",
+    "tests/e2e/test_doctor.py",
     "tests/e2e/test_refused.py",
     "tests/e2e/test_tokens.py",
 )
-"""End to end, yet without conversations, so that they may run beside some."""
+"""End to end, and with so few calls that they may run beside the others, in this order."""
 
 
 def _unit_of_work(nodeid: str) -> str:
-    """What one worker does as a whole: a file, as its tests share runs; all conversations; all disasters."""
+    """What one worker does as a whole: all that is end to end and not to be beside its like, or a file."""
     file = nodeid.partition("::")[0]
-    if file in DISASTERS:
-        return "disasters"
-    return "conversations" if file.startswith("tests/e2e/") and file not in UNMOVED else file
+    return "real stacks" if file.startswith("tests/e2e/") and file not in BESIDE else file
 
 
 def _place(nodeid: str) -> int:
-    """Conversations take the longest; beside them, what takes one core; then what takes all that there is."""
-    unit = _unit_of_work(nodeid)
-    return {"conversations": 0, "disasters": 3}.get(unit, 1 if unit.startswith("tests/unit/") else 2)
+    """Real stacks take the longest. Beside the heavy ones is what minds no delay, beside the rest what takes little."""
+    file = nodeid.partition("::")[0]
+    if _unit_of_work(nodeid) == "real stacks":
+        return 0 if file in HEAVY else 1
+    return 3 + BESIDE.index(file) if file in BESIDE else 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which workers take units. One process alone keeps to that of the files."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _place(item.nodeid))
+
+
+AUTOGROUP = Path("/proc/self/autogroup")
+STEP_BACK = 5
+"""In nice levels: a third of the weight."""
+
+
+@contextmanager
+def _stepping_back() -> Iterator[None]:
+    """What computes in this session gives way to conversations, whose processes have sessions of their own.
+
+    Linux shares the processor out among sessions, whatever is nice within one; where it does not, all have equal parts.
+    """
+    try:
+        before = int(AUTOGROUP.read_text().split()[-1])
+        AUTOGROUP.write_text(str(min(before + STEP_BACK, 19)))
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        AUTOGROUP.write_text(str(before))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    if session.config.getoption("dist", "no") == "no" or "PYTEST_XDIST_WORKER" in os.environ:
+        return (yield)
+    with _stepping_back():
+        return (yield)
 
 
 class ByUnitOfWork(LoadScopeScheduling):  # type: ignore[misc]  # it publishes no types
