@@ -26,6 +26,8 @@ Examples:
   loadtest plan scenarios/peak.yaml
   loadtest plan scenarios/peak.yaml --set blocks=24 --set seed=2
   loadtest plan scenarios/peak.yaml --json | jq '.calls[] | [.due_s, .arm]'
+  loadtest plan scenarios/peak.yaml --power --effect reply_latency_p95=1.15 --effect rate_1011=4
+  loadtest plan scenarios/peak.yaml --power --pilot results/20261122T160102Z-peak-3f9a
 
 \b
 The same scenario and seed give the same plan on every machine. What is expected of it is an estimate.
@@ -44,11 +46,48 @@ COLUMNS = ("slot", "block", "arm", "due", "ring", "pickup", "patience", "variabl
 )
 @click.option("--live", is_flag=True, help="Let every arm's endpoint be Google's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on standard output.")
-def plan(scenario: Path, overrides: tuple[str, ...], live: bool, as_json: bool) -> ExitCode:
+@click.option("--power", is_flag=True, help="Instead of the calls, how many blocks each verdict takes: some minutes.")
+@click.option("--candidate", metavar="ARM", help="With --power: which arm is held against the control.")
+@click.option(
+    "--pilot",
+    metavar="RUN",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --power: take from this results folder what the control is.",
+)
+@click.option(
+    "--assume",
+    "assumed",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="With --power: of the control, for example rate_1011=0.05 or p95_ms=2000. Repeatable.",
+)
+@click.option(
+    "--effect",
+    "effects",
+    metavar="METRIC=VALUE",
+    multiple=True,
+    help="With --power: what the candidate does otherwise, for example rate_1011=0.5, lost_turns=-1. Repeatable.",
+)
+@click.option(
+    "--simulations", type=click.IntRange(20), default=200, show_default=True, help="With --power: of each size."
+)
+def plan(
+    scenario: Path,
+    overrides: tuple[str, ...],
+    live: bool,
+    as_json: bool,
+    power: bool,
+    candidate: str | None,
+    pilot: Path | None,
+    assumed: tuple[str, ...],
+    effects: tuple[str, ...],
+    simulations: int,
+) -> ExitCode:
     """Show every call that the scenario in FILE would place, and what to expect of them, without dialling.
 
     Of arms whose endpoint is Google's also the expected call minutes and their estimated cost; exits with 2 if a limit
-    of the scenario would be exceeded.
+    of the scenario would be exceeded. With --power it says instead how many blocks, hours and dollars each verdict of
+    `loadtest compare` takes, by simulating experiments through the same code.
     """
     from loadtest.plan.build import build_plan, plan_hash
     from loadtest.plan.cap import resolve_cap
@@ -67,6 +106,22 @@ def plan(scenario: Path, overrides: tuple[str, ...], live: bool, as_json: bool) 
     calls = build_plan(loaded)
     expected = outlook(loaded, calls, resolve_cap(loaded.scenario, host()["cores"]))
     use = expected_use(loaded, calls, expected)
+    if power:
+        from loadtest.cli.plan_power import show_power
+
+        return show_power(
+            loaded,
+            expected,
+            use,
+            candidate=candidate,
+            pilot=pilot,
+            assumed=assumed,
+            effects=effects,
+            simulations=simulations,
+            as_json=as_json,
+        )
+    if candidate or pilot or assumed or effects:
+        raise click.UsageError("--candidate, --pilot, --assume and --effect belong to --power.")
     warnings = capacity_warnings(loaded.scenario, expected.cap, expected.peak)
     if as_json:
         plain = _plain(loaded, calls, expected, use, plan_hash(calls)) | {"warnings": list(warnings)}

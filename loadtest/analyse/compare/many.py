@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def simulated(
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # each process has a core: threads would only get in the way
     try:
         # Threads of numpy and polars don't survive a fork.
-        with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet) as pool:
 
             def run(one: Callable[[int], T], n: int, progress: Callable[[int], None]) -> list[T]:
                 starts = range(0, n, CHUNK)
@@ -55,6 +56,10 @@ def simulated(
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def _quiet() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
 
 
 def _alone(one: Callable[[int], T], n: int, progress: Callable[[int], None]) -> list[T]:

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 from loadtest.analyse.compare.effect import Estimator
 from loadtest.analyse.compare.latency import greeting_ratio, latency_ratio
+from loadtest.analyse.compare.rate_1011 import calls_hit_1011, rate_1011, raw_rate_1011
+from loadtest.analyse.compare.shares import answered_share, lost_turns, talked_over_share
 
 __all__ = ["METRICS", "MIN_VERDICT_BLOCKS", "Metric"]
 
@@ -30,6 +32,10 @@ class Metric:
 
 
 METRICS: Final[Mapping[str, Metric]] = {
+    "rate_1011": Metric(
+        estimate=rate_1011, sensitivities={"raw closes": raw_rate_1011, "calls affected": calls_hit_1011}
+    ),
+    "lost_turns": Metric(estimate=lost_turns, sensitivities={}),
     "reply_latency_p50": Metric(
         estimate=latency_ratio(0.5), sensitivities={"outside closes": latency_ratio(0.5, outside_closes=True)}
     ),
@@ -42,5 +48,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         least_blocks=MIN_VERDICT_BLOCKS_P99,
     ),
     "greeting_latency_p50": Metric(estimate=greeting_ratio(0.5), sensitivities={}, limit="greeting"),
+    "answered_share": Metric(estimate=answered_share, sensitivities={}),
+    "talked_over_share": Metric(estimate=talked_over_share, sensitivities={}),
 }
 """By key, in the order in which they are shown."""

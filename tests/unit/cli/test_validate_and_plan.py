@@ -58,7 +58,7 @@ def test_validate_json() -> None:
     assert problem["remedy"] == "Did you mean `callee.ring_s`?"
     fine = json.loads(CliRunner().invoke(validate, ["scenarios/smoke.yaml", "--json"], standalone_mode=False).stdout)
     assert fine["ok"] is True
-    assert set(fine["files"][0]["hashes"]) == {"scenario", "margins", "audio", "profiles"}
+    assert set(fine["files"][0]["hashes"]) == {"scenario", "margins", "script", "audio", "profiles"}
 
 
 def test_plan_shows_what_was_drawn_for_a_scripts_variables() -> None:
@@ -155,3 +155,35 @@ def test_validate_refuses_a_live_plan_beyond_a_limit() -> None:
     result = CliRunner().invoke(validate, args, standalone_mode=False)
     assert result.return_value == 2
     assert "limits.cost_usd: expected a plan of at most 0.01" in result.stderr
+
+
+def test_plan_says_how_many_blocks_each_verdict_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadtest.analyse.compare.power.LADDER", (24,))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    args = ["scenarios/compare_preview_ga.yaml", "--power", "--effect", "reply_latency_p50=2", "--simulations", "20"]
+    result = CliRunner().invoke(plan, [*args, "--set", "blocks=24", "--json"], standalone_mode=False)
+    assert result.return_value == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["candidate"] == "preview"
+    rows = {row["metric"]: row for row in found["rows"]}
+    assert rows["reply_latency_p50"]["verdict"] == "inferior"
+    assert rows["reply_latency_p50"]["blocks"] == 24
+    assert rows["reply_latency_p50"]["hours"] > 0
+    assert rows["choice"]["verdict"] == "reject"
+    assert rows["choice"]["usd"] is None
+
+
+def test_plan_refuses_assumptions_that_cannot_be() -> None:
+    for option, value, said in (
+        ("--effect", "latency=1", "expected one of"),
+        ("--effect", "rate_1011=much", "expected NAME=VALUE"),
+        ("--assume", "p50=1", "expected one of"),
+        ("--assume", "p95_ms=1", "a median of"),
+        ("--candidate", "ga", "expected one of preview"),
+    ):
+        args = ["scenarios/compare_preview_ga.yaml", "--power", option, value]
+        with pytest.raises(ScenarioError, match=said):
+            CliRunner().invoke(plan, args, standalone_mode=False, catch_exceptions=False)
+    result = CliRunner().invoke(plan, ["scenarios/peak.yaml", "--effect", "rate_1011=1"])
+    assert result.exit_code == 2
+    assert "belong to --power" in result.stderr
