@@ -1,0 +1,75 @@
+"""The table of what was simulated in docs/statistics.md, between its marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tests.slow.coverage import Covered, binomial
+from tests.slow.verdicts import Rate
+
+__all__ = ["BEGIN", "END", "into", "page"]
+
+BEGIN = "<!-- Written by `make slow`, from here. Do not edit: run it again. -->"
+END = "<!-- Written by `make slow`, to here. -->"
+
+
+def into(text: str, tables: str) -> str:
+    """The document with what stood between the marks replaced."""
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+
+
+def page(covered: Sequence[Covered], rates: Mapping[str, Sequence[Rate]]) -> str:
+    """rates: by the title of their table."""
+    lines = [
+        "How often nominal 95 % intervals held the truth. In brackets the binomial 95 % interval of the share; it must "
+        "not lie outside what is asked.",
+        "",
+        "| scenario | metric | simulations | held, % | asked, % | truth above / below, % |",
+        "|---|---|--:|---|---|---|",
+        *map(_covered, covered),
+        "",
+        *_notes(covered),
+    ]
+    for title, found in rates.items():
+        lines += ["", f"{title}:", "", "| | simulations | came out, % | asked, % |", "|---|--:|---|---|"]
+        lines += [_rate(rate) for rate in found]
+    return "\n".join(lines) + "\n"
+
+
+def _covered(one: Covered) -> str:
+    if not one.given:
+        return f"| {one.cell.name} | `{one.metric}` | {one.of} | no interval | | **BROKEN** |"
+    below = one.given - one.held - one.above
+    given = f"{one.of}" if one.given == one.of else f"{one.of}, {one.given} with an interval"
+    asked = f"{100 * one.cell.least:g} to {100 * one.cell.most:g}"
+    sides = f"{100 * one.above / one.given:.1f} / {100 * below / one.given:.1f}"
+    held = f"{_share(one.held, one.given)}{_broken(kept=one.kept)}"
+    return f"| {one.cell.name} | `{one.metric}` | {given} | {held} | {asked} | {sides} |"
+
+
+def _notes(covered: Sequence[Covered]) -> list[str]:
+    """Why something else than 93 to 97 is asked."""
+    whys: dict[str, list[str]] = {}
+    for one in covered:
+        if one.cell.why and one.cell.name not in whys.get(one.cell.why, []):
+            whys.setdefault(one.cell.why, []).append(one.cell.name)
+    return [f"- {why}: *{'*, *'.join(names)}*" for why, names in whys.items()]
+
+
+def _rate(rate: Rate) -> str:
+    if rate.least > 0:
+        asked = f"{100 * rate.least:g} to {100 * rate.most:g}"
+    else:
+        asked = f"at most {100 * rate.most:g}"
+    return f"| {rate.what} | {rate.n} | {_share(rate.count, rate.n)}{_broken(kept=rate.kept)} | {asked} |"
+
+
+def _share(count: int, n: int) -> str:
+    low, high = binomial(count, n)
+    return f"{100 * count / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _broken(*, kept: bool) -> str:
+    return "" if kept else " **BROKEN**"
