@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -55,37 +52,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which workers take units. One process alone keeps to that of the files."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _place(item.nodeid))
-
-
-AUTOGROUP = Path("/proc/self/autogroup")
-STEP_BACK = 5
-"""In nice levels: a third of the weight."""
-
-
-@contextmanager
-def _stepping_back() -> Iterator[None]:
-    """What computes in this session gives way to conversations, whose processes have sessions of their own.
-
-    Linux shares the processor out among sessions, whatever is nice within one; where it does not, all have equal parts.
-    """
-    try:
-        before = int(AUTOGROUP.read_text().split()[-1])
-        AUTOGROUP.write_text(str(min(before + STEP_BACK, 19)))
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        AUTOGROUP.write_text(str(before))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
-    if session.config.getoption("dist", "no") == "no" or "PYTEST_XDIST_WORKER" in os.environ:
-        return (yield)
-    with _stepping_back():
-        return (yield)
 
 
 class ByUnitOfWork(LoadScopeScheduling):  # type: ignore[misc]  # it publishes no types
