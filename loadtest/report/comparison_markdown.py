@@ -31,8 +31,8 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield ""
     for candidate in comparison.candidates.values():
         yield from _candidate(candidate, comparison)
-    runs = ", ".join(f"`{say.clean(run.run_id).replace('`', '')}`" for run in comparison.runs)
-    yield f"<sub>{escape(say.facts(comparison))} · {runs}</sub>"
+    runs = ", ".join(say.clean(run.run_id) for run in comparison.runs)
+    yield f"<sub>{escape(f'{say.facts(comparison)} · {runs}')}</sub>"
     for warning in comparison.warnings:
         yield ""
         yield f"Warning: {escape(say.clean(warning))}"

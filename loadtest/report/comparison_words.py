@@ -31,7 +31,8 @@ def facts(comparison: Comparison) -> str:
 
 def interval_level(comparison: Comparison) -> str:
     """`95 %`; more at an early look."""
-    return f"{100 * (1 - 2 * comparison.look.tail):.4g} %"
+    level = 100 * (1 - 2 * comparison.look.tail)
+    return f"{level:.4g} %" if level <= 99.99 else "over 99.99 %"
 
 
 def validity(comparison: Comparison) -> str:

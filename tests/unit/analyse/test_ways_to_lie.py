@@ -1,8 +1,27 @@
 """Ways this tool could lie, those that analysis could commit; each test bears the name of one.
 
-Elsewhere: turn-level confidence intervals (test_quantiles), zero-event intervals (test_rates), client-made 1011s,
-goAway, 1000 and exposure while disconnected (test_closes), a saturated tester (test_validity), simulated endpoints
-reported as Google's (tests/unit/report/test_summary).
+All of them, and where their tests are:
+
+- turn-level confidence intervals: test_quantiles
+- dropping unanswered, disputed or talked-over turns: here, tests/unit/measure/test_ways_to_lie
+- re-prompts counted as turns: here, tests/unit/measure/test_ways_to_lie
+- closed-loop dialling: tests/unit/run/test_dialler
+- anchoring at the start of an utterance: tests/unit/measure/test_ways_to_lie
+- 1011s silently retried by the plugin: tests/unit/measure/test_ways_to_lie, tests/e2e/plugin
+- GoAway or 1000 counted as 1011: test_closes, tests/unit/measure/test_ways_to_lie
+- client-made 1011 counted as Google's: test_closes, tests/unit/measure/test_ways_to_lie
+- exposure counted while disconnected: test_closes, tests/unit/measure/test_ways_to_lie
+- one arm's storm slowing the other on a shared machine: tests/e2e/test_validity
+- zero-event intervals: test_rates, compare/test_rate_1011
+- peeking: here, compare/test_looks
+- margins chosen after the data: here
+- arms at different hours: here
+- a saturated tester: here, test_validity, tests/unit/measure/test_ways_to_lie
+- pooled SDK versions: here
+- averaged percentiles: here
+- "not significant" read as equal: here
+- the simulator's log leaking into tables: tests/unit/measure/test_run, tests/e2e/test_main_run
+- simulated endpoints reported as if they were Google's: here, tests/unit/report/test_summary
 """
 
 from __future__ import annotations
@@ -14,8 +33,13 @@ import numpy as np
 import pytest
 
 from loadtest.analyse.arm import ArmFigures, arm_figures, reply_latencies_ms
+from loadtest.analyse.compare.result import Choice, Comparison, MetricResult, Verdict
 from loadtest.analyse.inputs import read_run
-from tests.unit.made_up import MadeUp
+from loadtest.errors import AnalysisError
+from loadtest.jobs.compare import compare_runs
+from loadtest.report.comparison_markdown import comparison_markdown
+from loadtest.report.comparison_object import comparison_exit_code
+from tests.unit.made_up import MadeUp, ordinary_run
 
 
 def figures(run: MadeUp, path: Path, arm: str = "ga") -> ArmFigures:
@@ -147,8 +171,6 @@ def test_an_arm_is_not_touched_by_the_other(tmp_path: Path) -> None:
 
 
 def test_the_order_of_rows_changes_no_figure(tmp_path: Path) -> None:
-    from tests.unit.made_up import ordinary_run
-
     run = ordinary_run(lost={"preview": 5, "ga": 2})
     before = figures(run, tmp_path / "a", "preview")
     for rows in run.tables.values():
@@ -195,3 +217,126 @@ def test_an_arm_without_a_single_row_has_no_figures_and_no_nan(tmp_path: Path) -
     assert empty.answered.value is None
     assert empty.reply_latency["p50"].value_ms is None
     assert empty.losses.gap_s_per_talk_hour.value is None
+
+
+# Those that comparing could commit.
+
+
+def declared(*, blocks: int = 24, planned: int = 24, faster: float = 1.0, **compare: Any) -> MadeUp:
+    """preview replies in `faster` of the time that ga takes; one script turn in 48 or so is lost in either."""
+    run = ordinary_run(blocks=blocks, lost={"preview": 3, "ga": 3})
+    run.scenario.update(compare={"control": "ga", **compare}, blocks=planned)
+    for turn in run.tables["turns"]:
+        if turn["arm"] == "preview" and turn["latency_ms"] is not None:
+            turn["latency_ms"] *= faster
+    return run
+
+
+FASTER: dict[str, Any] = {"success": ["reply_latency_p50"], "margins": {"reply_latency_p50": 0.05}}
+
+
+def result_of(comparison: Comparison, key: str) -> MetricResult:
+    return next(metric for metric in comparison.candidates["preview"].metrics if metric.metric == key)
+
+
+def test_what_is_plainly_better_as_declared_is_adopted(tmp_path: Path) -> None:
+    """So that what follows is not refused for want of anything else."""
+    comparison = compare_runs([declared(faster=0.8, **FASTER).write(tmp_path)])
+    assert comparison.candidates["preview"].choice is Choice.ADOPT
+    assert comparison.exploratory == ()
+    assert comparison_exit_code(comparison, require_verdict=True) == 0
+
+
+def test_margins_chosen_after_the_data(tmp_path: Path) -> None:
+    folder = declared(faster=0.8, **FASTER).write(tmp_path)
+    folder.scenario.write_text(folder.scenario.read_text().replace("reply_latency_p50: 0.05", "reply_latency_p50: 0.5"))
+    comparison = compare_runs([folder])
+    assert result_of(comparison, "reply_latency_p50").margin == 0.5
+    assert "not what was declared before the first dial" in comparison.exploratory[0]
+    assert "exploratory, no confirmation" in comparison.candidates["preview"].sentence
+    assert comparison_exit_code(comparison, require_verdict=True) == 5
+
+
+def test_peeking(tmp_path: Path) -> None:
+    """What would do at the declared end does not before it, and blocks beyond the plan confirm nothing."""
+    slightly = 0.955
+    end = compare_runs([declared(faster=slightly, **FASTER).write(tmp_path / "end")])
+    early = compare_runs([declared(faster=slightly, planned=96, **FASTER).write(tmp_path / "early")])
+    assert result_of(end, "reply_latency_p50").verdict is Verdict.SUPERIOR
+    assert result_of(early, "reply_latency_p50").verdict is not Verdict.SUPERIOR
+    assert early.look.tail < 0.001 < end.look.tail == 0.025
+    beyond = compare_runs([declared(faster=slightly, blocks=30, **FASTER).write(tmp_path / "beyond")])
+    assert beyond.exploratory == ("30 blocks are in, 24 were planned",)
+
+
+def test_arms_at_different_hours(tmp_path: Path) -> None:
+    run = declared(faster=0.8, **FASTER)
+    for call in run.tables["calls"]:
+        if call["arm"] == "preview":
+            for column in ("due_s", "dialled_s", "dispatched_s", "agent_joined_s", "answered_s", "ended_s"):
+                call[column] += 6 * 3600
+    comparison = compare_runs([run.write(tmp_path)])
+    assert comparison.candidates["preview"].choice is Choice.INVALID
+    assert [gate.name for gate in comparison.gates if not gate.passed] == ["side_by_side"]
+    assert comparison_exit_code(comparison) == 3
+
+
+def test_a_saturated_tester_decides_nothing(tmp_path: Path) -> None:
+    run = declared(faster=0.8, **FASTER)
+    for sample in run.tables["health"]:
+        sample["cpu"] = 1.97
+    comparison = compare_runs([run.write(tmp_path)])
+    assert comparison.candidates["preview"].choice is Choice.INVALID
+    assert [gate.name for gate in comparison.gates if not gate.passed] == ["tester_health"]
+
+
+def test_pooled_sdk_versions(tmp_path: Path) -> None:
+    runs = [declared(blocks=12, faster=0.8, **FASTER) for _ in range(2)]
+    for run, run_id, version in zip(runs, ("monday", "tuesday"), ("1.8.9", "1.9.0"), strict=True):
+        run.run_id, run.info["versions"] = run_id, {"livekit-plugins-google": version}
+    folders = [run.write(tmp_path) for run in runs]
+    with pytest.raises(AnalysisError, match=r"versions\.livekit-plugins-google: 1\.8\.9 / 1\.9\.0"):
+        compare_runs(folders)
+    comparison = compare_runs(folders, allowed=["versions.livekit-plugins-google"])
+    assert comparison.blocks == 24
+    assert "1.8.9 / 1.9.0" in comparison.exploratory[0]
+    assert comparison_exit_code(comparison, require_verdict=True) == 5
+
+
+def test_sdk_versions_that_differ_between_arms(tmp_path: Path) -> None:
+    run = declared(faster=0.8, **FASTER)
+    arms = read_run(run.write(tmp_path / "like")).info.arms
+    run.info["arms"] = {**arms, "preview": {**arms["preview"], "versions": {"google-genai": "2.0"}}}
+    comparison = compare_runs([run.write(tmp_path / "unlike")])
+    assert comparison.candidates["preview"].choice is Choice.INVALID
+    assert "google-genai 2.0" in comparison.candidates["preview"].confounded[0]
+
+
+def test_not_significant_read_as_equal(tmp_path: Path) -> None:
+    """No difference is shown, and no equality either: the interval reaches past the margin on both sides."""
+    run = declared(margins={"reply_latency_p50": 0.01, "answered_share": 0.001})
+    comparison = compare_runs([run.write(tmp_path)])
+    candidate = comparison.candidates["preview"]
+    for key in ("reply_latency_p50", "answered_share"):
+        metric = result_of(comparison, key)
+        assert metric.effect.interval is not None
+        assert metric.verdict is Verdict.INCONCLUSIVE
+        assert any(metric.title in text and "not shown" in text for text in candidate.missing)
+    assert candidate.choice is Choice.INCONCLUSIVE
+    assert "not decided" in candidate.sentence
+
+
+@pytest.mark.parametrize("recorded", ["rehearsal", "live"])
+def test_simulated_endpoints_reported_as_if_they_were_googles(tmp_path: Path, recorded: str) -> None:
+    """Whatever run.json says of itself: no model is chosen by a rehearsal, in no rendering."""
+    run = declared(faster=0.8, **FASTER)
+    run.info["kind"] = recorded
+    comparison = compare_runs([run.write(tmp_path)])
+    assert comparison.kind == "rehearsal"
+    assert comparison.candidates["preview"].sentence.startswith(
+        "rehearsal: on real endpoints this would have read: adopt preview"
+    )
+    first, *rest = comparison_markdown(comparison).splitlines()
+    assert "REHEARSAL against simulated endpoints, no figures of Google's" in first
+    assert all("on real endpoints this would have read" in line for line in rest if "adopt preview" in line)
+    assert any("run.json says live" in warning for warning in comparison.warnings) is (recorded == "live")
