@@ -83,8 +83,9 @@ def swap_arms(
 ) -> ArmSwap:
     """Interval and tests of (sum x1 / sum t1) / (sum x0 / sum t0) from blocks (B,); x >= 0, t > 0.
 
-    All flips are tried up to 12 blocks with events, else `draws` seeded ones, tilted towards tails in which too few of
-    these would lie. So few blocks with events that 1 / 2^n is above `tail` bound nothing: (0, None).
+    All flips are tried up to 12 blocks with events, else `draws` seeded ones; where too few of these would lie in a
+    tail, half as many that are tilted towards it. So few blocks with events that 1 / 2^n is above `tail` bound nothing:
+    (0, None).
     """
     eventful = x1 + x0 > 0
     blocks = _Blocks(x1=x1[eventful], t1=t1[eventful], x0=x0[eventful], t0=t0[eventful])
@@ -94,8 +95,8 @@ def swap_arms(
 
     def side(of: _Blocks) -> tuple[float | None, float]:
         """Lowest accepted log ratio of `of`, and P(at least as far above) at a ratio of 1."""
-        low = _lowest(of, plain or _tilted(of, _near_bound(of, tail), draws, rng), tail)
-        p = _tail(of, plain or _tilted(of, 0.0, draws, rng), 0.0)
+        low = _lowest(of, plain or _tilted(of, _near_bound(of, tail), draws // 2, rng), tail)
+        p = _tail(of, plain or _tilted(of, 0.0, draws // 2, rng), 0.0)
         if low is not None and low > 0:  # two sets of drawn flips may differ by their grain
             return low, min(p, tail)
         return low, max(p, math.nextafter(tail, 1))
