@@ -12,6 +12,7 @@ from scipy import stats
 from loadtest.analyse.compare.effect import Settings
 from loadtest.analyse.compare.metrics import METRICS
 from loadtest.analyse.compare.simulate import simulate, true_effect
+from loadtest.analyse.compare.survival import common_horizon
 from tests.slow.cells import Cell
 
 __all__ = ["Covered", "Run", "binomial", "cover"]
@@ -71,6 +72,8 @@ def _once(cell: Cell, seed: int) -> list[int | None]:
     """By metric: 0 if the interval holds the truth, 1 if that lies above, -1 below; None without an interval."""
     experiment = simulate(cell.truth, cell.blocks, (*cell.name.encode(), seed))
     candidate, control = cell.truth.arms["preview"], cell.truth.arms["ga"]
+    waits = (experiment.arms[arm].first_closes for arm in ("preview", "ga"))
+    horizon_s = common_horizon(*waits)  # what is estimated reaches as far as an experiment's calls do
     found: list[int | None] = []
     for metric in cell.metrics:
         of = METRICS[metric]
@@ -80,7 +83,7 @@ def _once(cell: Cell, seed: int) -> list[int | None]:
         if effect.interval is None:
             found.append(None)
             continue
-        truth = true_effect(metric, candidate, control, cell.truth)
+        truth = true_effect(metric, candidate, control, cell.truth, horizon_s)
         high = effect.interval.high
         found.append(1 if high is not None and truth > high else -1 if truth < effect.interval.low else 0)
     return found

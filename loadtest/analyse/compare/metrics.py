@@ -10,6 +10,8 @@ from loadtest.analyse.compare.effect import Estimator
 from loadtest.analyse.compare.latency import greeting_ratio, latency_ratio
 from loadtest.analyse.compare.rate_1011 import calls_hit_1011, rate_1011, raw_rate_1011
 from loadtest.analyse.compare.shares import answered_share, lost_turns, talked_over_share
+from loadtest.analyse.compare.silences import gap_seconds
+from loadtest.analyse.compare.survival import time_to_1011
 
 __all__ = ["METRICS", "MIN_VERDICT_BLOCKS", "Metric"]
 
@@ -50,5 +52,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "greeting_latency_p50": Metric(estimate=greeting_ratio(0.5), sensitivities={}, limit="greeting"),
     "answered_share": Metric(estimate=answered_share, sensitivities={}),
     "talked_over_share": Metric(estimate=talked_over_share, sensitivities={}),
+    "gap_seconds": Metric(estimate=gap_seconds, sensitivities={}),
+    "time_to_1011": Metric(estimate=time_to_1011, sensitivities={}),
 }
 """By key, in the order in which they are shown."""

@@ -137,13 +137,14 @@ def _quantile(arm: ArmTruth, q: float) -> float:
 
 
 def _mean_time_s(arm: ArmTruth, truth: Truth, horizon_s: float) -> float:
-    """Restricted mean time to the first 1011, were there no other end before."""
-    per_s, shape = arm.rate_1011 / 60, truth.burst
+    """Restricted mean time to a call's first 1011, which never comes where another close was first."""
+    per_s, other_per_s, shape = arm.rate_1011 / 60, truth.other_close_rate / 60, truth.burst
 
-    def without(t: float) -> float:
-        return math.exp(-per_s * t) if shape is None else float((1 + per_s * t / shape) ** -shape)
+    def lost(t: float) -> float:
+        first = math.exp(-per_s * t) if shape is None else float((1 + per_s * t / shape) ** -(shape + 1))
+        return (horizon_s - t) * per_s * first * math.exp(-other_per_s * t)
 
-    return float(integrate.quad(without, 0, horizon_s)[0])
+    return horizon_s - float(integrate.quad(lost, 0, horizon_s)[0])
 
 
 def _factors(truth: Truth, blocks: int, draws: np.random.Generator) -> Floats:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loadtest.analyse.compare.experiment import End
+from loadtest.analyse.compare.experiment import End, FirstCloses
 from loadtest.analyse.compare.simulate import ArmTruth, Truth, simulate, true_effect
+from loadtest.analyse.compare.survival import Curve, restricted_mean, survival_curve
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,10 +63,19 @@ def test_the_true_effect_is_what_a_huge_experiment_shows(metric: str) -> None:
 
 
 def test_time_to_the_first_1011_is_counted_up_to_a_horizon() -> None:
-    rare = replace(GA, rate_1011=1e-9)
-    assert true_effect("time_to_1011", rare, GA, TRUTH, horizon_s=60) == pytest.approx(
+    rare, alone = replace(GA, rate_1011=1e-9), replace(TRUTH, other_close_rate=0.0)
+    assert true_effect("time_to_1011", rare, GA, alone, horizon_s=60) == pytest.approx(
         60 - 300 * (1 - np.exp(-0.2)), rel=1e-3
     )
+
+
+@pytest.mark.parametrize("burst", [None, 0.5])
+def test_the_true_time_to_the_first_1011_is_what_a_huge_experiment_shows(burst: float | None) -> None:
+    truth = replace(TRUTH, burst=burst, other_close_rate=0.3)
+    arms = simulate(truth, 4000, 5).arms
+    means = [restricted_mean(_curve(arms[name].first_closes), 80.0) for name in ("preview", "ga")]
+    seen = means[0] - means[1]
+    assert true_effect("time_to_1011", PREVIEW, GA, truth, horizon_s=80.0) == pytest.approx(seen, rel=0.05)
 
 
 def test_bursts_make_blocks_differ_and_can_strike_both_arms_alike() -> None:
@@ -97,3 +107,7 @@ def test_the_same_seed_gives_the_same_experiment() -> None:
     one, other = (simulate(TRUTH, 5, (1, 2)).arms["ga"].turns.latency_ms for _ in range(2))
     assert (one == other).all()
     assert (one != simulate(TRUTH, 5, (1, 3)).arms["ga"].turns.latency_ms).any()
+
+
+def _curve(first: FirstCloses) -> Curve:
+    return survival_curve(first.time_s, first.end == End.CLOSE_1011, first.end == End.OTHER_CLOSE)
