@@ -77,7 +77,7 @@ def methods(pool: Pool | None, comparison: Comparison | None) -> tuple[tuple[str
                 "Looks",
                 f"This is look {look.number} of {look.of}, with {look.share:.0%} of the planned blocks. Looking early "
                 f"costs certainty: the bound is z = {look.bound_z:.2f}, which leaves an error of {look.tail:.2g} at "
-                f"each end of an interval (one-sided alpha {comparison.alpha:g} over all looks, by Lan and DeMets with"
+                f"each end of an interval (one-sided alpha {comparison.alpha:g} over all looks, by Lan and DeMets, with "
                 "O'Brien and Fleming's spending). Several success metrics share their alpha by Holm's method.".replace(
                     "%", " %"
                 ),
