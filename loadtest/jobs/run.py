@@ -160,7 +160,8 @@ def run_in(
 
     plan: what of the run's plan is to be placed now. partial: it is not all that is left. Raises LoadtestError.
     """
-    for text in (f"Results: {folder.path}", *(f"Warning: {warning}" for warning in info.warnings)):
+    warnings = info.warnings if taken_up is None else ()  # those of earlier parts were told then
+    for text in (f"Results: {folder.path}", *(f"Warning: {warning}" for warning in warnings)):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     failure: LoadtestError | None = None
     try:
