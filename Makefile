@@ -40,8 +40,9 @@ check: .venv/.synced ## lint, formatting, types, layers
 	$(BIN)/lint-imports
 
 .PHONY: slow
-slow: server ## the simulations that take minutes
+slow: server ## the simulations that take an hour: coverage and false verdicts, into docs/statistics.md
 	$(BIN)/pytest -m slow tests/slow
+	$(BIN)/python -m tests.slow
 
 .PHONY: schema
 schema: .venv/.synced ## write the schemas that editors use, after a change of what a scenario may say
