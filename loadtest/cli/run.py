@@ -89,7 +89,7 @@ def run(
     them down again however the run ends. Progress goes to standard error, the summary to standard output.
     """
     if resume is not None:
-        finished = _resume(context, resume, scenario, blocks_now)
+        finished = _resume(context, resume, scenario, overrides, blocks_now)
     elif scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.")
     else:
@@ -116,20 +116,21 @@ def run(
     return finished.exit_code
 
 
-def _resume(context: click.Context, run: Path, scenario: Path | None, blocks_now: int | None) -> Finished:
-    """Take a run up again, by its own plan: nothing else may be said."""
+def _resume(
+    context: click.Context, run: Path, scenario: Path | None, overrides: tuple[str, ...], blocks_now: int | None
+) -> Finished:
+    """Take a run up again, by its own plan."""
     from loadtest.jobs.resume import resume_and_measure
     from loadtest.record.layout import RunFolder
 
-    said = [name for name in ("overrides", "live", "results", "agent_log") if _was_said(context, name)]
-    if said:
-        option = {"overrides": "--set", "live": "--live", "results": "--results", "agent_log": "--agent-log"}[said[0]]
+    options = {"live": "--live", "results": "--results", "agent_log": "--agent-log"}
+    if said := [name for name in options if _was_said(context, name)]:
         hint = " Read the logs of all its parts afterwards: loadtest measure RUN --agent-log FILE."
         raise click.UsageError(
-            f"{option} does not go with --resume: the run goes on as it began."
+            f"{options[said[0]]} does not go with --resume: the run goes on as it began."
             + (hint if said == ["agent_log"] else "")
         )
-    return resume_and_measure(RunFolder(run), scenario=scenario, blocks_now=blocks_now, console=Console(stderr=True))
+    return resume_and_measure(RunFolder(run), scenario=scenario, overrides=overrides, blocks_now=blocks_now, console=Console(stderr=True))
 
 
 def _was_said(context: click.Context, name: str) -> bool:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from loadtest.jobs.run import Stored
+from loadtest.errors import RecordError
+from loadtest.jobs.opening import Stored
 from loadtest.record.layout import RunFolder
 from loadtest.record.plan_io import read_plan
 from loadtest.record.run_json import RunInfo
+from loadtest.scenario.resolved import margins_hashes
 
 __all__ = ["differences"]
 
 MACHINE = ("cores", "system", "machine")
 """Of the host. Its kernel may be updated between two parts; each says its own."""
+FREE = ("description: ", "limits.")
+"""Of a scenario, what changes no call: limits may be raised once they are reached."""
 
 
 def differences(
@@ -34,21 +39,24 @@ def differences(
 def _differences(
     folder: RunFolder, info: RunInfo, stored: Stored, versions: Mapping[str, str], host: Mapping[str, Any]
 ) -> Iterator[str]:
-    said = list(_of_the_scenario(folder, stored.scenario_yaml))
-    yield from said
-    changed = [
-        name for name in sorted({*info.hashes, *stored.hashes}) if info.hashes.get(name) != stored.hashes.get(name)
-    ]
-    for name in changed:
-        if name == "scenario" and not said:
-            yield "script: other lines, or another order"
-        elif name == "margins" and not said:
-            yield "compare: what was declared is hashed otherwise, as by another version of loadtest"
-        elif name == "plan" and changed == ["plan"]:
-            yield "plan: the same scenario makes another plan, as with another version of loadtest"
-        elif name in {"audio", "profiles"}:
-            yield f"{name}: {'recordings' if name == 'audio' else 'endpoint profiles'} have other contents"
-    if "plan" not in changed and (on_disk := read_plan(folder.plan)) != stored.plan:
+    before, after = _yaml(_text(folder.scenario)), _yaml(stored.scenario_yaml)
+    everything = list(_named("", before, after))
+    yield from (one for one in everything if not one.startswith(FREE))
+    changed = {name for name in {*info.hashes, *stored.hashes} if info.hashes.get(name) != stored.hashes.get(name)}
+    knows_script = "script" in info.hashes
+    if "script" in changed if knows_script else "scenario" in changed and not everything:
+        yield "script: other lines, or another order"
+    elif "scenario" in changed and not everything:
+        yield "scenario: something of which no plain text is kept"
+    if "margins" in changed and not everything and info.hashes.get("margins") not in margins_hashes(after):
+        yield "compare: what was declared has another hash"
+    for name, what in (("audio", "recordings"), ("profiles", "endpoint profiles")):
+        if name in changed:
+            yield f"{name}: {what} have other contents"
+    if "plan" in changed:
+        if not changed & {"scenario", "script", "audio"}:
+            yield "plan: another order, or other draws, than those that were hashed"
+    elif (on_disk := read_plan(folder.plan)) != stored.plan:
         unnumbered = ([replace(call, number="") for call in plan] for plan in (on_disk, stored.plan))
         yield (
             "number: telephone numbers were hashed with a key that is not LOADTEST_NUMBER_KEY"
@@ -61,9 +69,11 @@ def _differences(
         yield from _named(f"arms.{arm}.versions", info.arms.get(arm, {}).get("versions", {}), now["versions"])
 
 
-def _of_the_scenario(folder: RunFolder, now: str) -> Iterator[str]:
-    before, after = _yaml(folder.scenario.read_text(encoding="utf-8")), _yaml(now)
-    yield from _named("", before, after)
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as e:
+        raise RecordError(f"{path}: cannot be read: {e}", remedy="Restore it from a copy of the run.") from e
 
 
 def _yaml(text: str) -> Any:

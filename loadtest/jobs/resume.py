@@ -12,7 +12,8 @@ from rich.console import Console
 
 from loadtest.errors import NothingLeftError, ResumeError, ScenarioError
 from loadtest.jobs.fingerprint import differences
-from loadtest.jobs.run import Finished, as_stored, check_all, run_in, say_use
+from loadtest.jobs.opening import as_stored
+from loadtest.jobs.run import Finished, check_all, run_in, say_use
 from loadtest.plan.build import build_plan
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cost import Use
@@ -28,18 +29,19 @@ __all__ = ["resume_and_measure"]
 
 
 def resume_and_measure(
-    folder: RunFolder, *, scenario: Path | None, blocks_now: int | None, console: Console
+    folder: RunFolder, *, scenario: Path | None, overrides: Sequence[str], blocks_now: int | None, console: Console
 ) -> Finished:
     """Place the blocks of the run's plan that are not complete, each from its first slot, and measure the whole run.
 
-    scenario: its file, if it is not where it was. blocks_now: only so many of these blocks.
+    scenario: its file, if it is not where it was. overrides: besides those that the run began with; what changes a call
+    is refused. blocks_now: only so many of these blocks.
 
     Raises ResumeError, before anything in the folder changes, if something is not as it was; NothingLeftError if every
     block is complete; and what `run_and_measure` raises.
     """
     with hold(folder) as lock:
         info = RunInfo.read(folder)
-        loaded = _load(info, folder, scenario)
+        loaded = _load(info, folder, scenario, overrides)
         plan = build_plan(loaded)
         stored = as_stored(loaded, plan)
         if found := differences(folder, info, stored, versions=versions(), host=host()):
@@ -60,7 +62,7 @@ def resume_and_measure(
         return _take_up(folder, info, loaded, now, stands, used, console, lock)
 
 
-def _load(info: RunInfo, folder: RunFolder, scenario: Path | None) -> LoadedScenario:
+def _load(info: RunInfo, folder: RunFolder, scenario: Path | None, overrides: Sequence[str]) -> LoadedScenario:
     path = scenario or (None if info.scenario_file is None else Path(info.scenario_file))
     if path is None or (scenario is None and not path.is_file()):
         where = "" if path is None else f", no file {path}"
@@ -68,7 +70,7 @@ def _load(info: RunInfo, folder: RunFolder, scenario: Path | None) -> LoadedScen
             f"{folder.path}: the scenario that it ran is not here{where}",
             remedy=f"Name it: loadtest run SCENARIO --resume {folder.path}",
         )
-    return load_scenario(path, _overrides(info.overrides))
+    return load_scenario(path, [*_overrides(info.overrides), *overrides])
 
 
 def _overrides(overrides: Mapping[str, Any]) -> Sequence[str]:
@@ -95,7 +97,14 @@ def _take_up(
     console.print(text, markup=False, highlight=False)
     aside = new_aside(folder)
     set_services_aside(folder, aside)
-    info = replace(info, state=RunState.RUNNING, ended_utc=None, ended_early=None, parts=_parts(info, stands.blocks))
+    info = replace(
+        info,
+        state=RunState.RUNNING,
+        ended_utc=None,
+        ended_early=None,
+        overrides=loaded.overrides,
+        parts=_parts(info, stands.blocks),
+    )
     info.write(folder)
     taken_up = TakenUp(
         times=int(aside.path.name),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from loadtest.clock import Clocks, zone_s
 from loadtest.errors import StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.plan.cost import Use
 from loadtest.record.events import Event, ProbeMessage
 from loadtest.record.layout import RunFolder
 from loadtest.record.reader import read_events
-from loadtest.record.run_json import Part, RunInfo, RunState
+from loadtest.record.run_json import Part, RunInfo, RunState, host, versions
 
-__all__ = ["Beginning", "TakenUp", "beginning", "check_agents", "check_endpoints", "ended", "shifted"]
+__all__ = ["Beginning", "TakenUp", "beginning", "begun", "check_agents", "check_endpoints", "ended", "shifted"]
 
 APART_S = 1.0
 """Between the last that is known of one part and the beginning of the next, at least."""
@@ -62,6 +63,23 @@ def beginning(info: RunInfo, first_due_s: float, *, wall_s: float, last_s: float
 def shifted(plan: Iterable[PlannedCall], shift_s: float) -> tuple[PlannedCall, ...]:
     """The calls, due so much later."""
     return tuple(replace(call, due_s=round(call.due_s + shift_s, 3)) for call in plan)
+
+
+def begun(info: RunInfo, begins: Beginning, *, blocks: int, origin: float, asked_utc: str) -> RunInfo:
+    """run.json as dialling begins. origin: of run time, monotonic seconds; asked_utc: when the part was asked for."""
+    if info.origin_monotonic_s is None:
+        clocks = Clocks.read()
+        unix_s = round(clocks.wall + origin - clocks.monotonic, 3)
+        info = replace(info, origin_monotonic_s=origin, origin_unix_s=unix_s, origin_zone_s=zone_s(unix_s))
+    part = Part(
+        started_utc=asked_utc,
+        begins_s=begins.begins_s,
+        shift_s=begins.shift_s,
+        blocks=blocks,
+        versions=versions(),
+        host=host(),
+    )
+    return replace(info, parts=(*info.parts, part))
 
 
 def ended(parts: tuple[Part, ...], state: RunState, ended_utc: str) -> tuple[Part, ...]:

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from loadtest.call.lag import watch_loop
 from loadtest.call.spec import CallSpec
-from loadtest.clock import Clocks, RunClock, utc_now, zone_s
+from loadtest.clock import Clocks, RunClock, utc_now
 from loadtest.errors import RecordError, StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped
 from loadtest.record.layout import RunFolder
-from loadtest.record.run_json import Part, RunInfo, RunState, host, versions
+from loadtest.record.run_json import RunInfo, RunState
 from loadtest.record.writer import EventWriter, JsonLines
 from loadtest.run.dialler import dial_plan
 from loadtest.run.ending import Ending
@@ -23,7 +23,7 @@ from loadtest.run.followers import Followers
 from loadtest.run.health import HealthSampler
 from loadtest.run.live import LiveWatch
 from loadtest.run.neighbours import Neighbours, registry
-from loadtest.run.parts import Beginning, TakenUp, beginning, check_agents, check_endpoints, ended, shifted
+from loadtest.run.parts import TakenUp, beginning, begun, check_agents, check_endpoints, ended, shifted
 from loadtest.run.progress import Progress, Tally
 from loadtest.run.specs import call_spec
 from loadtest.run.stack import RunStack
@@ -164,7 +164,10 @@ class RunSession:
                 f"The agent of arm {arm} did not connect to its simulated endpoint in the warm-up: it speaks with "
                 "something else, or with nothing. Let it use GOOGLE_GEMINI_BASE_URL, or base_url of the metadata."
             )
-        self._begin_part(begins, origin)
+        blocks = len({call.block for call in self._plan})
+        self._info = begun(self._info, begins, blocks=blocks, origin=origin, asked_utc=self._asked_utc)
+        self._begun = True
+        self._info.write(self._folder)
         by_agent = self._followers.switchboard is not None
         with JsonLines(self._folder.health) as out:
             if begins.begins_s:
@@ -207,26 +210,6 @@ class RunSession:
                     ),
                     *sampler.warnings(),
                 )
-
-    def _begin_part(self, begins: Beginning, origin: float) -> None:
-        """Write into run.json that dialling begins. origin: of run time, monotonic seconds."""
-        if self._info.origin_monotonic_s is None:
-            clocks = Clocks.read()
-            unix_s = round(clocks.wall + origin - clocks.monotonic, 3)
-            self._info = replace(
-                self._info, origin_monotonic_s=origin, origin_unix_s=unix_s, origin_zone_s=zone_s(unix_s)
-            )
-        part = Part(
-            started_utc=self._asked_utc,
-            begins_s=begins.begins_s,
-            shift_s=begins.shift_s,
-            blocks=len({call.block for call in self._plan}),
-            versions=versions(),
-            host=host(),
-        )
-        self._info = replace(self._info, parts=(*self._info.parts, part))
-        self._begun = True
-        self._info.write(self._folder)
 
     async def _all_calls(self, clock: RunClock) -> None:
         await dial_plan(

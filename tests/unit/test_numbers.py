@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.jobs import run as job
+from loadtest.jobs.opening import open_run
 from loadtest.numbers import (
     NUMBER_KEY,
     Numbers,
@@ -165,7 +165,7 @@ def test_a_runs_own_files_have_numbers_as_the_scenario_says(tmp_path: Path, how:
     arms = [f"arms.{arm}.{agent}" for arm in ("preview", "ga")]
     loaded = load_scenario(SMOKE, [f"phone_numbers={how}", *arms])
     plan = build_plan(loaded)
-    folder, info = job._open_run(loaded, plan, tmp_path)
+    folder, info = open_run(loaded, plan, tmp_path)
     replace(info, warnings=(f"dialled +{THEIRS}",)).write(folder)
     texts = [path.read_text() for path in (folder.run_json, folder.scenario)]
     assert [THEIRS in text for text in texts] == [how == "plain"] * 2

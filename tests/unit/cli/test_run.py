@@ -42,7 +42,6 @@ def test_a_run_that_ended_early_shows_what_there_is_and_fails(
     ("arguments", "said"),
     [
         ([], "Missing argument 'SCENARIO'"),
-        (["--resume", ".", "--set", "blocks=3"], "--set does not go with --resume"),
         (["--resume", ".", "--live"], "--live does not go with --resume"),
         (["--resume", ".", "--results", "r"], "--results does not go with --resume"),
         (["--resume", ".", "--agent-log", "-"], "loadtest measure RUN --agent-log FILE"),
@@ -66,9 +65,11 @@ def test_a_run_is_taken_up_again_by_its_own_plan(tmp_path: Path, monkeypatch: py
         return Finished(folder, summary, ExitCode.OK)
 
     monkeypatch.setattr("loadtest.jobs.resume.resume_and_measure", made_up)
-    result = CliRunner().invoke(run, ["--resume", str(folder.path), "--blocks-now", "2"], standalone_mode=False)
+    arguments = ["--resume", str(folder.path), "--set", "limits.cost_usd=9", "--blocks-now", "2"]
+    result = CliRunner().invoke(run, arguments, standalone_mode=False)
     assert result.return_value == ExitCode.OK
     assert (asked["run"].path, asked["scenario"], asked["blocks_now"]) == (folder.path, None, 2)
+    assert asked["overrides"] == ("limits.cost_usd=9",)
 
 
 def test_a_live_run_without_a_key_is_refused_before_anything_is_made(

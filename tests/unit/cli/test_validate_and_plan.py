@@ -97,7 +97,7 @@ def test_the_shipped_peak_fits_two_cores() -> None:
     assert outlook["minutes"] <= 8.7
     assert len(told["calls"]) == 24
     assert told["calls"][0]["pickup"] == "answer"
-    assert set(told["hashes"]) == {"scenario", "margins", "audio", "profiles", "plan"}
+    assert set(told["hashes"]) == {"scenario", "margins", "script", "audio", "profiles", "plan"}
 
 
 def test_validate_says_what_was_taken_from_the_shipped(tmp_path: Path) -> None:

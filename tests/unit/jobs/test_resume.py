@@ -13,6 +13,7 @@ from rich.console import Console
 
 from loadtest.errors import ExitCode, InUseError, NothingLeftError, ResumeError, ScenarioError
 from loadtest.jobs import resume, run
+from loadtest.jobs.opening import open_run
 from loadtest.numbers import NUMBER_KEY, keep_numbers
 from loadtest.plan.build import build_plan
 from loadtest.plan.calls import PlannedCall
@@ -94,7 +95,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         file.write_text(text)
         loaded = load_scenario(file, ["blocks=3", *overrides])
         plan = build_plan(loaded)
-        folder, info = run._open_run(loaded, plan, tmp_path / "results")
+        folder, info = open_run(loaded, plan, tmp_path / "results")
         replace(info, state=RunState.INTERRUPTED, origin_monotonic_s=1e12, origin_unix_s=1.0).write(folder)
         return Begun(file, folder, plan)
 
@@ -125,9 +126,10 @@ def take_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
 
     monkeypatch.setattr(resume, "run_in", run_in)
 
-    def of(begun: Begun, *, blocks_now: int | None = None, scenario: Path | None = None) -> Asked:
-        console = Console(quiet=True)
-        resume.resume_and_measure(begun.folder, scenario=scenario, blocks_now=blocks_now, console=console)
+    def of(begun: Begun, *overrides: str, blocks_now: int | None = None, scenario: Path | None = None) -> Asked:
+        resume.resume_and_measure(
+            begun.folder, scenario=scenario, overrides=overrides, blocks_now=blocks_now, console=Console(quiet=True)
+        )
         return asked[-1]
 
     return of
@@ -274,7 +276,7 @@ CHANGES: dict[str, tuple[Callable[[Begun, pytest.MonkeyPatch], None], str]] = {
     ),
     "the plan": (
         lambda begun, _: begun.change(hashes={**RunInfo.read(begun.folder).hashes, "plan": "0"}),
-        "plan: the same scenario makes another plan",
+        "plan: another order, or other draws",
     ),
     "a recording": (
         lambda begun, _: begun.change(hashes={**RunInfo.read(begun.folder).hashes, "audio": "0"}),
@@ -285,8 +287,18 @@ CHANGES: dict[str, tuple[Callable[[Begun, pytest.MonkeyPatch], None], str]] = {
         "profiles: endpoint profiles have other contents",
     ),
     "the script": (
-        lambda begun, _: begun.change(hashes={**RunInfo.read(begun.folder).hashes, "scenario": "0"}),
+        lambda begun, _: begun.change(hashes={**RunInfo.read(begun.folder).hashes, "scenario": "0", "script": "0"}),
         "script: other lines",
+    ),
+    "the script of a run that has no hash of it": (
+        lambda begun, _: begun.change(
+            hashes={**{k: v for k, v in RunInfo.read(begun.folder).hashes.items() if k != "script"}, "scenario": "0"}
+        ),
+        "script: other lines",
+    ),
+    "a secret": (
+        lambda begun, _: begun.change(hashes={**RunInfo.read(begun.folder).hashes, "scenario": "0"}),
+        "scenario: something of which no plain text is kept",
     ),
     "the plugin": (
         lambda begun, _: begun.change(
@@ -325,6 +337,13 @@ def test_another_kernel_is_no_other_machine(begin: Begin, take_up: TakeUp, monke
     begun = begin()
     monkeypatch.setattr(resume, "host", lambda: {**host(), "release": "7.0"})
     assert take_up(begun).ids == begun.ids(0, 1, 2)
+
+
+def test_limits_may_be_raised_once_they_are_reached(begin: Begin, take_up: TakeUp) -> None:
+    begun = begin("limits={cost_usd: 2}")
+    assert take_up(begun, "limits.cost_usd=5").ids == begun.ids(0, 1, 2)
+    with pytest.raises(ResumeError, match=r"blocks: 3 then, 4 now"):
+        take_up(begun, "blocks=4")
 
 
 def test_what_the_command_line_changed_is_changed_again(begin: Begin, take_up: TakeUp) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from loadtest.errors import EndedEarlyError, RecordError, StackError
 from loadtest.jobs import run
+from loadtest.jobs.opening import make_folder, open_run
 from loadtest.plan.build import build_plan
 from loadtest.scenario.load import load_scenario
 
@@ -21,8 +22,8 @@ def test_runs_that_begin_in_the_same_second_never_share_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = iter(["aaaa", "aaaa", "bbbb"])
-    monkeypatch.setattr("loadtest.jobs.run.secrets.token_hex", lambda _: next(drawn))
-    names = [run._make_folder(tmp_path / "results", "20261122T160102Z-peak").run_id for _ in range(2)]
+    monkeypatch.setattr("loadtest.jobs.opening.secrets.token_hex", lambda _: next(drawn))
+    names = [make_folder(tmp_path / "results", "20261122T160102Z-peak").run_id for _ in range(2)]
     assert names == ["20261122T160102Z-peak-aaaa", "20261122T160102Z-peak-bbbb"]
 
 
@@ -30,13 +31,13 @@ def test_runs_that_begin_in_the_same_second_never_share_a_folder(
 def test_a_folder_that_cannot_be_made_is_said_with_a_remedy(tmp_path: Path, results: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RecordError, match="cannot be created") as raised:
-        run._make_folder(tmp_path / results, "20261122T160102Z-peak")
+        make_folder(tmp_path / results, "20261122T160102Z-peak")
     assert "--results" in raised.value.remedy
 
 
 def test_run_json_says_which_generation_of_the_plugin_an_arm_has(tmp_path: Path) -> None:
     loaded = load_scenario(UPGRADE, [])
-    _, info = run._open_run(loaded, build_plan(loaded), tmp_path)
+    _, info = open_run(loaded, build_plan(loaded), tmp_path)
     old, new = info.arms["plugin-1-6-0"], info.arms["plugin-1-8-9"]
     assert (old["plugin"], new["plugin"]) == ("1.6.0", "1.8.9")
     assert (old["agent"], new["agent"]) == ("reference, plugin 1.6.0", "reference, plugin 1.8.9")
@@ -70,7 +71,7 @@ def test_a_run_that_ended_early_and_cannot_be_measured_says_both(
 ) -> None:
     loaded = load_scenario(SMOKE, ["recordings=none"])
     plan = build_plan(loaded)
-    folder, info = run._open_run(loaded, plan, tmp_path)
+    folder, info = open_run(loaded, plan, tmp_path)
     replace(info, origin_monotonic_s=1.0).write(folder)
     recording = folder.warmup("warmup-ga").flac
     recording.parent.mkdir(parents=True)
