@@ -23,6 +23,7 @@ FARTHEST: Final = 9.0
 """In standard errors: beyond, nothing is left to integrate."""
 STRICTEST: Final = 5.0
 """No bound is higher: what a look may spend before a fifth of the blocks is in, 3e-7, is no interval's business."""
+LEAST_SHARE: Final = 1e-3
 ROUGHLY: Final = 0.02
 """A look that is nearer than this share to a declared one is that one."""
 POINTS: Final = 400
@@ -76,9 +77,8 @@ def pick_look(blocks: int, planned: int, looks: int, alpha: float) -> Look:
     declared looks before it have spent.
     """
     share = min(1.0, blocks / planned) if planned > 0 else 1.0
-    share = max(share, 1e-3)
     due = [at / planned for at in look_blocks(planned, looks)] if planned > 0 else [1.0]
     earlier = [at for at in due if at < share - ROUGHLY]
-    z = bounds((*earlier, share), alpha)[-1]
+    z = bounds((*earlier, max(share, LEAST_SHARE)), alpha)[-1]
     number = max(1, sum(at < share + ROUGHLY for at in due))
     return Look(number=number, of=looks, share=share, bound_z=z, tail=float(stats.norm.sf(z)))

@@ -54,7 +54,8 @@ def test_what_is_slower_than_its_margin_is_rejected() -> None:
     worse = Truth(arms={"ga": GA, "preview": replace(GA, median_ms=1400, p95_ms=2600)})
     candidate = held_against(simulate(worse, 96, 1)).candidates["preview"]
     assert candidate.choice is Choice.REJECT
-    assert candidate.sentence.startswith("reject preview, keep ga: reply latency, p50 is worse than the margin of +5 %")
+    assert candidate.sentence.startswith("reject preview, keep ga: reply latency, p50: 1.")
+    assert ", worse than the margin of +5 % (look" in candidate.sentence
     assert candidate.sentence.endswith("(look 1 of 1, 96 blocks, live)")
     assert candidate.confounded == ("region: a / b",)
 
