@@ -72,14 +72,16 @@ def difference(result: MetricResult, effect: Effect) -> str:
 
 
 def margin(result: MetricResult) -> str:
-    """`≤ × 1.05`, `≥ -1 points`; nothing without a margin."""
+    """`≤ × 1.05`, `≥ -1 point`; nothing without a margin."""
     if result.margin is None:
         return ""
     sign = "≤" if result.lower_is_better else "≥"
     worse = result.margin if result.lower_is_better else -result.margin
     if result.effect.scale == "ratio":
         return f"{sign} × {1 + worse:.4g}"
-    return f"{sign} {_signed(100 * worse if result.unit == 'share' else worse)}{_unit(result)}"
+    scaled = 100 * worse if result.unit == "share" else worse
+    unit = " point" if result.unit == "share" and abs(scaled) == 1 else _unit(result)
+    return f"{sign} {_signed(scaled)}{unit}"
 
 
 def verdict(result: MetricResult) -> str:

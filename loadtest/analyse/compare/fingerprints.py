@@ -16,6 +16,7 @@ from loadtest.scenario.arms import Arm
 from loadtest.scenario.models import Scenario
 
 __all__ = [
+    "CHANGED",
     "Residue",
     "allowed_by",
     "arm_differences",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 NOTHING: Final = "none"
+CHANGED: Final = " and "
 LOCATION: Final = "GOOGLE_CLOUD_LOCATION"
 BY_FACTOR: Final[Mapping[str, frozenset[str]]] = {
     # A profile and its faults stand for the endpoint; they go with whatever chooses that.
@@ -105,8 +107,8 @@ def allowed_by(factor: str) -> frozenset[str]:
 
 
 def seen_software(folder: RunFolder, call_ids: Iterable[str]) -> dict[str, str]:
-    """Versions by package, as the probe in the agents of these calls told; several are joined. What cannot be read
-    tells nothing."""
+    """Versions by package, as the probe in the agents of these calls told; several are joined by `CHANGED`. What cannot
+    be read tells nothing."""
     found: dict[str, set[str]] = {}
     for call_id in call_ids:
         try:
@@ -118,7 +120,7 @@ def seen_software(folder: RunFolder, call_ids: Iterable[str]) -> dict[str, str]:
                 for name in ("agents_version", "plugin_version", "client_version"):
                     if isinstance(told := event.message.get(name), str):
                         found.setdefault(name.removesuffix("_version"), set()).add(told)
-    return {name: " and ".join(sorted(versions)) for name, versions in sorted(found.items())}
+    return {name: CHANGED.join(sorted(versions)) for name, versions in sorted(found.items())}
 
 
 def run_fingerprint(

@@ -9,7 +9,14 @@ import numpy as np
 
 from loadtest.analyse.compare.arrays import join_arms
 from loadtest.analyse.compare.experiment import Experiment, Greetings
-from loadtest.analyse.compare.fingerprints import Residue, allowed_by, arm_differences, never_pooled, residues
+from loadtest.analyse.compare.fingerprints import (
+    CHANGED,
+    Residue,
+    allowed_by,
+    arm_differences,
+    never_pooled,
+    residues,
+)
 from loadtest.analyse.compare.gates import gates
 from loadtest.analyse.compare.one_run import ReadRun, read_one
 from loadtest.analyse.compare.result import Gate, PooledRun
@@ -86,10 +93,10 @@ def read_runs(
         ),
         kind=first.kind,
         scenario=scenario.name,
-        planned_blocks=scenario.blocks,
+        planned_blocks=max(run.scenario.blocks for run in runs),
         exploratory=tuple(_exploratory(runs, differ, base)),
         confounded={arm: tuple(of.values()) for arm, of in confounds.items()},
-        warnings=tuple(_warnings(runs, base, others)),
+        warnings=tuple(_warnings(runs, spec, base, others)),
         seed=scenario.seed,
     )
 
@@ -176,14 +183,21 @@ def _exploratory(runs: Sequence[ReadRun], differ: Sequence[Residue], control: st
                 f"{run.info.run_id}: what scenario.yaml declares of the comparison is not what was declared before the "
                 "first dial (its hash differs from that in run.json)"
             )
+        for arm, made_of in run.made_of.items():
+            if CHANGED in made_of["software"]:
+                yield f"{run.info.run_id}: the software of {arm}'s agents changed during the run: {made_of['software']}"
     if differ:
         yield f"runs were pooled that differ in {'; '.join(map(str, differ))}"
 
 
-def _warnings(runs: Sequence[ReadRun], control: str, candidates: Sequence[str]) -> Iterator[str]:
+def _warnings(runs: Sequence[ReadRun], spec: CompareSpec, control: str, candidates: Sequence[str]) -> Iterator[str]:
     left_out = [arm for arm in runs[0].scenario.arms if arm not in (control, *candidates)]
     if left_out:
         yield f"arms that are not shown, though they ran as well: {', '.join(left_out)}"
+    if spec.factor != "none":
+        for arm in candidates:
+            if not arm_differences(runs[0].made_of[arm], runs[0].made_of[control]):
+                yield f"{arm} and {control} are the same endpoint: what differs between them is chance"
     for run in runs:
         info = run.info
         if info.state is RunState.RUNNING:

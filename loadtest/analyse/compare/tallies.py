@@ -15,8 +15,9 @@ from loadtest.scenario.models import ValidityLimits
 
 __all__ = ["APART_S", "ArmTally", "RunTally", "add_up", "sum_of", "tally_run"]
 
-APART_S: Final = 900.0
-"""The arms of a block are dialled within this of one another, on the average of each: a block is a short window."""
+APART_S: Final = 1800.0
+"""The arms of a block are dialled within this of one another, on the average of each: a block is a window of a quarter
+of an hour or so, within which an endpoint has no better and no worse hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ def _arm_tally(
     dialled = calls.filter(pl.col("dialled_s").is_not_null())
     late = (dialled["dialled_s"] - dialled["due_s"]) * 1000 > limits.dial_late_ms
     queued = (dialled["agent_joined_s"] - dialled["dispatched_s"]) * 1000 > limits.agent_join_ms
-    told = gaps.filter(pl.col("evidence").fill_null("probe") != "acoustic")
+    told = gaps.filter(pl.col("evidence").fill_null("acoustic") != "acoustic")
     return ArmTally(
         turns=script.height,
         invalid=script.height - valid.height,

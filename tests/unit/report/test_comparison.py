@@ -158,7 +158,7 @@ def test_every_metric_stands_with_its_figures_margin_and_verdict(tmp_path: Path)
         line = next(line for line in text.splitlines() if line.strip().startswith(metric.title))
         assert str(metric.verdict) in line
     assert re.search(r"reply latency, p50 +\d+ ms +\d+ ms +× \d\.\d\d \[\d\.\d\d, \d\.\d\d\] +≤ × 1\.05 ", text)
-    assert re.search(r"answered share +100\.0 % +100\.0 % +\+0 \[-\S+, \+\S+\] points +≥ -1 points ", text)
+    assert re.search(r"answered share +100\.0 % +100\.0 % +\+0 \[-\S+, \+\S+\] points +≥ -1 point ", text)
 
 
 def test_an_exploration_says_so_before_all_figures(tmp_path: Path) -> None:

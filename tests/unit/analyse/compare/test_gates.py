@@ -182,6 +182,8 @@ def test_what_else_arms_differ_in_is_named(tmp_path: Path) -> None:
     arms: dict[str, Any] = {arm: {"model": f"gemini-{arm}", "endpoint": SIMULATED} for arm in run.arms}
     arms["preview"] |= {"api": "vertex", "voice": "Puck"}
     run.scenario["arms"] = arms
+    lead = run._lead(of(run, "calls")[0]["call_id"])  # a region is no difference of its own to an API that has none
+    run.tables["connections"].append(lead | {"n": 1, "host": "us-central1-aiplatform.googleapis.com"})
     read = read_runs([run.write(tmp_path)])
     assert read.confounded == {"preview": ("api: vertex / gemini", "voice: Puck / Zephyr")}
     assert failed(read) == []

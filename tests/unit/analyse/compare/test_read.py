@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,34 @@ def test_an_arm_that_is_not_there_is_a_usage_error(tmp_path: Path, options: dict
     with pytest.raises(ScenarioError) as refused:
         read(declared(blocks=2), tmp_path, **options)
     assert refused.value.exit_code == 2
+
+
+def hello(folder: RunFolder, call_id: str, version: str) -> None:
+    message = {"v": 1, "seq": 0, "t": 1.0, "type": "hello", "agents_version": version, "plugin_version": "1.8.9"}
+    call = folder.call(call_id)
+    call.path.mkdir(parents=True)
+    event = {"type": "probe", "t": 1.0, "via": "data", "received_s": 1.0, "message": message}
+    call.events.write_text(json.dumps(event) + "\n")
+
+
+def test_software_that_changed_during_a_run_is_exploratory(tmp_path: Path) -> None:
+    folder = declared(blocks=3).write(tmp_path)
+    for call_id, version in {"0000-preview": "1.8.9", "0001-ga": "1.8.9", "0004-preview": "1.8.9"}.items():
+        hello(folder, call_id, version)
+    assert read_runs([folder]).exploratory == ()
+    hello(folder, "0005-ga", "1.9.0")
+    read_ = read_runs([folder])
+    assert "agents 1.8.9 and 1.9.0" in read_.exploratory[0]
+    assert "software" in read_.confounded["preview"][0]
+
+
+def test_the_same_endpoint_twice_without_a_word_is_said(tmp_path: Path) -> None:
+    run = declared(blocks=2)
+    run.scenario["arms"] = {arm: {"model": "m", "endpoint": SIMULATED} for arm in run.arms}
+    said = "preview and ga are the same endpoint: what differs between them is chance"
+    assert said in read(run, tmp_path / "unsaid").warnings
+    run.scenario["compare"] = {"control": "ga", "factor": "none"}
+    assert said not in read(run, tmp_path / "said").warnings
 
 
 # What cannot be read.
