@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from random import Random
-from typing import Literal
 
 from loadtest.scenario.endpoint import Api, EndpointProfile
-from loadtest.stack.gemini import messages, plan
+from loadtest.stack.gemini import messages
 from loadtest.stack.gemini.asking import Asking
-from loadtest.stack.gemini.detector import RATE, SpeechEnd, SpeechStart
-from loadtest.stack.gemini.draws import Draws, delay_s
-from loadtest.stack.gemini.faults import Strike, poisoned
+from loadtest.stack.gemini.detector import SpeechEnd, SpeechStart
+from loadtest.stack.gemini.draws import Draws
+from loadtest.stack.gemini.faults import Strike
 from loadtest.stack.gemini.faults.reasons import CANCELLED
 from loadtest.stack.gemini.hazards import Hazards
 from loadtest.stack.gemini.hearing import Hearing
+from loadtest.stack.gemini.model import IDLE_POLL_S, Model
 from loadtest.stack.gemini.outbox import Agenda, Outbox
-from loadtest.stack.gemini.plan import Close, Step
+from loadtest.stack.gemini.plan import Close
 from loadtest.stack.gemini.recordings import Recordings
 from loadtest.stack.gemini.state import (
     Action,
@@ -28,16 +26,13 @@ from loadtest.stack.gemini.state import (
     Phase,
     Silence,
     Snapshot,
-    Turn,
 )
-from loadtest.stack.gemini.tool_use import ToolUse
-from loadtest.stack.gemini.tools import OpenCall, ToolResponses
+from loadtest.stack.gemini.tools import ToolResponses
 
 __all__ = ["Session"]
 
 # How long the truth about a speech end waits for later chunks to settle the arrival clock.
 SETTLE_S = 0.15
-IDLE_POLL_S = 0.2
 
 
 @dataclass(slots=True)
@@ -58,64 +53,63 @@ class Session:
     issue: Callable[[Snapshot], str]
     origin: float
     model_turns: int = 0
-    """Turns of the model in the context; without any, a reply that is asked for is a greeting."""
+    """In the context when it was opened."""
     poisoned: bool = False
     """It was resumed with a poisoned handle."""
     asking: Asking = field(default_factory=Asking)
     over: bool = False
-    _opened_s: float = 0.0
-    _silent: bool = False
     _half_open: bool = False
-    _turn: Turn | None = None
-    _interrupting: bool = False
-    _reply_ended_s: float | None = None
-    _deaf_until: float = 0.0
-    _muted_by: str | None = None
     _out: Outbox = field(default_factory=Outbox)
     _agenda: Agenda = field(default_factory=Agenda)
-    _tool: ToolUse = field(init=False)
     _unsettled: list[tuple[int, SpeechEnd, float]] = field(default_factory=list)
     _hearing: Hearing = field(init=False)
+    _model: Model = field(init=False)
 
     def __post_init__(self) -> None:
         silence_ms = None if self.setup.manual_activity else self.profile.end_of_speech_silence_ms
         self._hearing = Hearing(silence_ms, self.asking)
-        self._tool = ToolUse(
-            functions=self.setup.functions,
-            call=self.call,
+        self._model = Model(
+            profile=self.profile,
+            setup=self.setup,
+            recordings=self.recordings,
             draws=self.draws,
             hazards=self.hazards,
+            call=self.call,
+            origin=self.origin,
+            turns=self.model_turns,
+            poisoned=self.poisoned,
+            hearing=self._hearing,
             out=self._out,
             agenda=self._agenda,
+            changed=self._offer_handle,
+            close=self._close,
             fail=self._fail,
-            reply=self._reply_to_result,
+            phase=lambda: self.phase,
         )
 
     @property
     def phase(self) -> Phase:
         """What is going on, as the endpoint sees it."""
-        turn = self._turn
-        if self._tool.awaits_result or (turn is not None and turn.after_tool and not turn.parts):
+        turn = self._model.turn
+        if self._model.in_tool:
             return "tool"
         if self._hearing.speaking:
             return "callee_speaking"
-        if self._turn is not None and self._turn.parts:
+        if turn is not None and turn.parts:
             return "replying"
-        return "awaiting_reply" if self._turn is not None or self._hearing.in_utterance else "idle"
+        return "awaiting_reply" if turn is not None or self._hearing.in_utterance else "idle"
 
     @property
     def next_due(self) -> float | None:
         """When `on_time` wants to be called next, if ever."""
         if self.over:
             return None
-        times = [self._agenda.next_s]
-        if self._turn is not None and self._turn.steps:
-            times.append(self._turn.begun_s + self._turn.steps[0].at_s)
+        times = (self._agenda.next_s, self._model.next_due)
         return min((time for time in times if time is not None), default=None)
 
     def opened(self, now: float) -> list[Action]:
         """Setup is complete."""
-        self._opened_s = now
+        self._model.opened_s = now
         self._out.send(messages.setup_complete())
         self._out.truth("setup_complete")
         strikes = self.hazards.strikes(now - self.origin)
@@ -136,24 +130,24 @@ class Session:
             return []
         match message:
             case messages.Audio(samples):
-                if self._tool.audio_came():
+                if self._model.tool.audio_came():
                     return self._out.flush()
                 for edge in self._hearing.feed(samples, now):
                     self._on_edge(edge, now)
             case messages.Activity(starts=True):
                 self._hearing.mark_start()
-                self._interrupt("caller", now)
+                self._model.interrupt("caller", now)
             case messages.Activity(starts=False):
                 marked = self._hearing.mark_end()
                 if marked is not None:
                     self._on_speech_end(marked, now)
             case messages.Content(model_turns, turn_complete):
-                self.model_turns += model_turns
+                self._model.turns += model_turns
                 if turn_complete:
-                    self._on_asked(now)
+                    self._model.on_asked(now)
             case ToolResponses(responses):
                 for response in responses:
-                    if self._tool.returned(response, now):
+                    if self._model.tool.returned(response, now):
                         self._offer_handle()
             case messages.Setup():
                 self._close(Close(1007, messages.INVALID_ARGUMENT))
@@ -166,8 +160,7 @@ class Session:
     def on_time(self, now: float) -> list[Action]:
         """Does everything that is due."""
         self._do_due(now)
-        while not self.over and (turn := self._turn) and turn.steps and turn.begun_s + turn.steps[0].at_s <= now:
-            self._take(turn, turn.steps.popleft(), now)
+        self._model.play(now, lambda: self.over)
         return self._out.flush()
 
     def closed_by_client(self, code: int, reason: str) -> list[Action]:
@@ -182,7 +175,7 @@ class Session:
         if isinstance(edge, SpeechStart):
             self._out.truth("caller_speech_start", at_s=self._hearing.at(edge.at_sample))
             if not self.setup.manual_activity:
-                self._interrupt("caller", now)
+                self._model.interrupt("caller", now)
         else:
             self._on_speech_end(edge, now)
 
@@ -190,21 +183,7 @@ class Session:
         self.call.turns += 1
         self._unsettled.append((self.call.turns, edge, now))
         self._agenda.at(now + SETTLE_S, lambda _now: self._settle())
-        if now < self._deaf_until:
-            return
-        seconds = (edge.at_sample - edge.start_sample) / RATE
-        since = None if self._reply_ended_s is None else self._hearing.at(edge.start_sample) - self._reply_ended_s
-        # The simulator understands nothing: the transcription says what it knows.
-        heard = ("Utterance", f" {self.call.turns},", f" {seconds:.1f} seconds.")
-        rng = self.draws.stream("reply", self.call.turns)
-        kind: Literal["reply", "greeting"] = "reply"
-        if self.call.context_gone:
-            # The same instructions make the same greeting as at first.
-            kind, rng = "greeting", self.draws.stream("asked", 1)
-            self.call.context_gone = False
-        told = heard if self.setup.transcribe_input else ()
-        asks = kind == "reply" and bool(self.setup.functions) and self._hearing.asks_tool(edge)
-        self._begin(kind, rng, now, heard_s=seconds, since_reply_s=since, heard=told, asks_tool=asks)
+        self._model.on_heard(edge, now)
 
     def _settle(self) -> None:
         for turn, edge, detected_s in self._unsettled:
@@ -213,145 +192,13 @@ class Session:
             )
         self._unsettled.clear()
 
-    # The model
-
-    def _on_asked(self, now: float) -> None:
-        if now < self._deaf_until:
-            return
-        self._interrupt("client", now)
-        self.call.asked += 1
-        kind: Literal["reply", "greeting"] = "reply" if self.model_turns else "greeting"
-        self._begin(kind, self.draws.stream("asked", self.call.asked), now)
-
-    def _begin(
-        self,
-        kind: Literal["reply", "greeting"],
-        rng: Random,
-        now: float,
-        *,
-        heard_s: float = 0.0,
-        since_reply_s: float | None = None,
-        heard: tuple[str, ...] = (),
-        asks_tool: bool = False,
-        after: OpenCall | None = None,
-    ) -> None:
-        number = self.call.turns if after is None else after.turn
-        delay = delay_s(self.profile.reply_delay, rng, self.call.call_id, self.call.turns)
-        recording = rng.choice(self.recordings.greetings if kind == "greeting" else self.recordings.replies)
-        steps = plan.reply_plan(
-            recording,
-            delay,
-            self.profile.send_speed,
-            heard=heard,
-            thinks=self.setup.thoughts,
-            transcribe_output=self.setup.transcribe_output,
-        )
-        if self._muted_by is not None:
-            steps = plan.transcribed_only(steps, self._muted_by)
-        elif asks_tool:
-            # What is to go wrong with this turn strikes the reply to the result.
-            steps = plan.tool_plan(delay, blocking=self._tool.blocking, heard=heard)
-        else:
-            steps = self.hazards.changed(
-                steps,
-                number,
-                age_s=now - self._opened_s,
-                run_s=now - self.origin,
-                heard_s=heard_s,
-                since_reply_s=since_reply_s,
-            )
-        if self.poisoned:
-            steps = poisoned(steps)
-        if self._silent:
-            steps = ()
-        self._turn = Turn(number, kind, self._interrupting, now, heard_s, deque(steps), after_tool=after is not None)
-        self._interrupting = False
-        self._offer_handle()
-
-    def _take(self, turn: Turn, step: Step, now: float) -> None:
-        match step.what:
-            case plan.Say(payload):
-                self._out.send(payload)
-            case plan.AudioPart(payload, audio_ms):
-                if not turn.parts:
-                    self._out.truth(
-                        "reply_started", turn=turn.number, at_s=now, kind=turn.kind, interrupting=turn.interrupting
-                    )
-                turn.parts += 1
-                turn.audio_ms += audio_ms
-                self._out.send(payload)
-            case plan.GenerationComplete():
-                self._out.send(messages.generation_complete())
-                self._out.truth("generation_complete", turn=turn.number)
-            case plan.TurnComplete(reason, interrupted):
-                self._out.send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000, reason))
-                self._finish_turn()
-                self._reply_ended_s = now
-                self._out.truth("turn_complete", turn=turn.number)
-                if interrupted:
-                    self._out.send(messages.interrupted())
-                    self._out.send(messages.turn_complete(0.0, 0.0))
-                    self._out.truth("interrupted", turn=turn.number, by="nobody")
-                self._offer_handle()
-            case plan.Mark(fault, hole_ms, late_ms):
-                about = {"hole_ms": hole_ms, "late_ms": late_ms}
-                told = {name: value for name, value in about.items() if value is not None}
-                self._out.truth("fault", fault=fault, phase=self.phase, turn=turn.number, **told)
-            case plan.CallTool():
-                self._tool.begin(turn, now, age_s=now - self._opened_s, run_s=now - self.origin)
-            case plan.Mute(fault):
-                self._muted_by = fault
-            case plan.Deaf(for_s):
-                self._deaf_until = now + for_s
-            case plan.Drop():
-                self._finish_turn()
-                self._offer_handle()
-            case plan.Forget():
-                self.call.context_gone = True
-            case Close() as close:
-                self._close(close)
-
-    def _interrupt(self, by: Literal["caller", "client"], now: float) -> None:
-        """Drops the turn in progress: the caller speaks, or the client asks for another."""
-        if (turn := self._turn) is None or now < self._deaf_until:
-            return
-        if self._silent:
-            self._finish_turn()
-            return
-        self._interrupting = turn.parts > 0
-        self._tool.cancel(turn)
-        self._out.send(messages.interrupted())
-        self._out.send(messages.turn_complete(turn.heard_s, turn.audio_ms / 1000))
-        self._finish_turn()
-        self._reply_ended_s = now
-        self._out.truth("interrupted", turn=turn.number, by=by)
-        self._out.truth("turn_complete", turn=turn.number)
-        self._offer_handle()
-
-    def _finish_turn(self) -> None:
-        if (turn := self._turn) is None:
-            return
-        if turn.parts:
-            self.model_turns += 1
-            self._out.truth("reply_audio_sent", turn=turn.number, audio_ms=round(turn.audio_ms, 3), parts=turn.parts)
-        self._turn = None
-
-    def _reply_to_result(self, call: OpenCall, at_once: bool, now: float) -> None:
-        if not at_once and (self._turn is not None or self._hearing.in_utterance):
-            self._agenda.at(now + IDLE_POLL_S, lambda later: self._reply_to_result(call, at_once, later))
-        elif self._tool.close(call):
-            if not call.function.blocking:
-                self._interrupt("client", now)
-            rng = self.draws.stream("result", self.call.tool_calls)
-            self._begin("reply", rng, now, heard_s=call.heard_s, after=call)
-
     # The connection
 
     def _offer_handle(self) -> None:
         """The Gemini API gives no handle while it generates; Vertex AI always does."""
-        if self.setup.resumption and not self.over and not self._silent:
-            generating = self.api == "gemini" and (self._turn is not None or self._tool.awaits_result)
-            handle = None if generating else self.issue(Snapshot(self.call, self.model_turns))
+        if self.setup.resumption and not self.over and not self._model.silent:
+            generating = self.api == "gemini" and (self._model.turn is not None or self._model.tool.awaits_result)
+            handle = None if generating else self.issue(Snapshot(self.call, self._model.turns))
             self._out.send(messages.resumption_update(handle))
 
     def _go_away(self, time_left_s: float) -> None:
@@ -380,18 +227,12 @@ class Session:
                 self._out.order(what)
             case Silence():
                 self._out.truth("silence", phase=self.phase)
-                self._fall_silent()
+                self._model.fall_silent()
             case HalfOpen():
                 self._half_open = True
-                self._fall_silent()
+                self._model.fall_silent()
                 self._agenda.clear()
                 self._out.order(what)
-
-    def _fall_silent(self) -> None:
-        """The turn in progress stays as it is, and is never gone on with."""
-        self._silent = True
-        if self._turn is not None:
-            self._turn.steps.clear()
 
     def _fail(self, fault: str, close: Close) -> None:
         self._out.truth("fault", fault=fault, phase=self.phase, turn=self.call.turns)
@@ -404,7 +245,7 @@ class Session:
     def _end(self, code: int, reason: str, side: str) -> None:
         phase = self.phase
         self._settle()
-        self._finish_turn()
+        self._model.finish_turn()
         self._out.truth("closed", code=code, reason=reason, side=side, phase=phase, http_status=None)
         self.over = True
 
