@@ -30,6 +30,7 @@ BESIDE = (
     "tests/e2e/test_doctor.py",
     "tests/e2e/test_refused.py",
     "tests/e2e/test_tokens.py",
+    "tests/e2e/test_report_page.py",
 )
 """End to end, and with so few calls that they may run beside the others, in this order."""
 

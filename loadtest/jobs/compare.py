@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from loadtest.analyse.compare.compare import compare
-from loadtest.analyse.compare.read import read_runs
+from loadtest.analyse.compare.read import Material, read_runs
 from loadtest.analyse.compare.result import SCHEMA_VERSION, Comparison
 from loadtest.errors import ExitCode, NewerError
 from loadtest.record.layout import RunFolder
@@ -16,7 +16,7 @@ from loadtest.record.lock import hold
 from loadtest.record.writer import write_json
 from loadtest.report.comparison_object import comparison_object
 
-__all__ = ["compare_runs", "hold_all", "keep_comparison"]
+__all__ = ["compare_read", "compare_runs", "hold_all", "keep_comparison"]
 
 
 @contextmanager
@@ -36,7 +36,11 @@ def compare_runs(
     allowed: Collection[str] = (),
 ) -> Comparison:
     """Compare the arms of measured runs; see `read_runs` for what the arguments are, and what it raises."""
-    read = read_runs(folders, control=control, candidates=candidates, allowed=allowed)
+    return compare_read(read_runs(folders, control=control, candidates=candidates, allowed=allowed))
+
+
+def compare_read(read: Material) -> Comparison:
+    """Compare the arms of runs that have been read."""
     return compare(
         read.experiment,
         read.spec,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from loadtest.analyse.compare.read import read_runs
 from loadtest.analyse.compare.result import SCHEMA_VERSION, Comparison
 from loadtest.errors import LoadtestError, NewerError, RecordError
-from loadtest.jobs.compare import compare_runs
+from loadtest.jobs.compare import compare_read, hold_all
 from loadtest.record.layout import RunFolder
 from loadtest.record.writer import write_atomically
 from loadtest.report.html.build import Material, build_page
@@ -39,7 +40,8 @@ class Made:
 def make_report(what: Path, output: Path | None = None) -> Made:
     """Write the page of a run's folder or of a comparison.json. output: None: report.html in that folder.
 
-    Raises RecordError if something cannot be read or written, NewerError for files of a newer loadtest.
+    Raises RecordError if something cannot be read or written, InUseError while a run is in progress or being measured,
+    NewerError for files of a newer loadtest.
     """
     material, runs = _of_run(RunFolder(what)) if what.is_dir() else _of_comparison(what)
     path = output or (what if what.is_dir() else what.parent) / NAME
@@ -61,19 +63,22 @@ async def _serve(made: Made, port: int, started: Callable[[str], None]) -> None:
 
 
 def _of_run(folder: RunFolder) -> tuple[Material, tuple[RunFolder, ...]]:
+    with hold_all([folder]):
+        return _measured(folder), (folder,)
+
+
+def _measured(folder: RunFolder) -> Material:
     summary = summarise(folder)
     comparison, experiment, why = None, None, "One arm: there is nothing to hold it against, and nothing to choose."
     if len(summary.arms) > 1:
         try:
-            experiment = read_runs([folder]).experiment
-            comparison, why = compare_runs([folder]), ""
+            read = read_runs([folder])
+            comparison, experiment, why = compare_read(read), read.experiment, ""
         except LoadtestError as e:
-            why = f"The arms were not compared: {e.message}. {e.remedy}"
+            # A page is sent to others: it names no place of this machine.
+            why = f"The arms were not compared: {e.message}. {e.remedy}".replace(str(folder.path), folder.run_id)
     pool = read_pool([folder], comparison.control if comparison is not None else summary.control)
-    return (
-        Material(pool=pool, summary=summary, comparison=comparison, experiment=experiment, no_comparison=why),
-        (folder,),
-    )
+    return Material(pool=pool, summary=summary, comparison=comparison, experiment=experiment, no_comparison=why)
 
 
 def _of_comparison(path: Path) -> tuple[Material, tuple[RunFolder, ...]]:
@@ -81,22 +86,25 @@ def _of_comparison(path: Path) -> tuple[Material, tuple[RunFolder, ...]]:
     found = {run.run_id: _beside(path.parent, run.run_id) for run in comparison.runs}
     folders = tuple(folder for folder in found.values() if folder is not None)
     absent = tuple(run_id for run_id, folder in found.items() if folder is None)
+    with hold_all(folders):
+        return _compared(comparison, folders, absent), folders
+
+
+def _compared(comparison: Comparison, folders: tuple[RunFolder, ...], absent: tuple[str, ...]) -> Material:
     experiment = None
     if folders and not absent:
-        try:
-            experiment = read_runs(folders, control=comparison.control).experiment
-        except LoadtestError:
-            experiment = None  # the verdict is stored; only one chart is missing
-    return (
-        Material(
-            pool=read_pool(folders, comparison.control) if folders else None,
-            summary=summarise(folders[0]) if len(folders) == 1 and not absent else None,
-            comparison=comparison,
-            experiment=experiment,
-            no_comparison="",
-            absent=absent,
-        ),
-        folders,
+        # What was allowed to differ is not stored; the verdict is, so that one chart is all that is missing then.
+        with suppress(LoadtestError):
+            experiment = read_runs(
+                folders, control=comparison.control, candidates=tuple(comparison.candidates)
+            ).experiment
+    return Material(
+        pool=read_pool(folders, comparison.control) if folders else None,
+        summary=summarise(folders[0]) if len(folders) == 1 and not absent else None,
+        comparison=comparison,
+        experiment=experiment,
+        no_comparison="",
+        absent=absent,
     )
 
 

@@ -19,9 +19,9 @@ __all__ = ["BUDGET_BYTES", "Clip", "clips", "excerpt"]
 LONGEST_S: Final = 60.0
 BEFORE_S: Final = 20.0
 """Heard before the worst moment."""
-COMPRESSION: Final = 0.96
-"""Of libsndfile's Opus; about 22 kbit/s for both channels together."""
-BUDGET_BYTES: Final = 1_800_000
+COMPRESSION: Final = 0.97
+"""Of libsndfile's Opus; about 18 kbit/s for both channels together."""
+BUDGET_BYTES: Final = 1_500_000
 """Of all clips; a third more as text. Whatever would exceed it is left out."""
 
 

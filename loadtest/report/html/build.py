@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from loadtest.analyse.compare.effect import Effect, Settings
 from loadtest.analyse.compare.experiment import Experiment
 from loadtest.analyse.compare.latency import latency_ratio
 from loadtest.analyse.compare.result import Comparison
+from loadtest.report import words
 from loadtest.report.html.audio import clips
-from loadtest.report.html.calls import call_data, shown_calls, worst_calls
+from loadtest.report.html.calls import Texts, call_data, shown_calls, worst_calls
 from loadtest.report.html.closes import by_age, close_codes, closes_over_time
 from loadtest.report.html.facts import arm_fingerprints, methods, run_fingerprints
 from loadtest.report.html.figures import Chart
@@ -100,7 +102,8 @@ def _subtitle(material: Material) -> str:
         runs = ", ".join(run.run_id for run in comparison.runs)
         return f"scenario {comparison.scenario} · {comparison.blocks} blocks · runs {runs}"
     infos = [run.data.info for run in pool.runs]
-    models = [f"{arm}: {infos[0].arms.get(arm, {}).get('model', 'unknown model')}" for arm in pool.arms]
+    known = infos[0].arms
+    models = [f"{arm}: {outside_text(str(known.get(arm, {}).get('model', 'unknown model')))}" for arm in pool.arms]
     names = (
         ", ".join(info.run_id for info in infos)
         if len(infos) <= 3
@@ -180,8 +183,8 @@ def _gates(material: Material) -> Iterable[GateView]:
             yield GateView(False, "tester", text)
     if summary is not None:
         for result in summary.thresholds:
-            why = f" ({result.why})" if result.why else ""
-            yield GateView(result.holds, f"threshold, {result.arm}", f"{result.text}{why}")
+            found = words.number(result.value) if result.value is not None else f"not known: {result.why}"
+            yield GateView(result.holds, f"{result.arm}: {result.text}", f"Threshold of the scenario; found: {found}.")
 
 
 def _parts(material: Material) -> Iterable[Part]:
@@ -336,8 +339,8 @@ def _warnings(material: Material) -> Iterable[str]:
 
 def _data(pool: Pool | None, worst: Sequence[Any], page_folder: Path) -> dict[str, Any]:
     if pool is None:
-        return {"calls": [], "runs": [], "limit_s": 0, "thinned": ""}
-    numbers = shown_calls(pool, worst)
+        return {"calls": [], "texts": [], "runs": [], "limit_s": 0, "thinned": ""}
+    numbers, texts = shown_calls(pool, worst), Texts()
     thinned = (
         ""
         if len(numbers) == pool.calls.height
@@ -347,7 +350,8 @@ def _data(pool: Pool | None, worst: Sequence[Any], page_folder: Path) -> dict[st
         )
     )
     return {
-        "calls": call_data(pool, numbers),
+        "calls": call_data(pool, numbers, texts),
+        "texts": texts.all,
         "runs": [{"id": run.data.info.run_id, "beside": _beside(run.folder.path, page_folder)} for run in pool.runs],
         "limit_s": pool.limit_ms / 1000,
         "thinned": thinned,
@@ -360,4 +364,4 @@ def _beside(run: Path, page_folder: Path) -> str | None:
         way = run.resolve().relative_to(page_folder.resolve()).as_posix()
     except ValueError:
         return None
-    return "" if way == "." else f"{way}/"
+    return "" if way == "." else f"{quote(way)}/"

@@ -14,9 +14,9 @@ from loadtest.record.layout import CallFolder
 from loadtest.report.html.pool import Pool
 from loadtest.report.rows import outside_text
 
-__all__ = ["MOST_TURNS", "Worst", "call_data", "shown_calls", "worst_calls"]
+__all__ = ["MOST_TURNS", "Texts", "Worst", "call_data", "shown_calls", "worst_calls"]
 
-MOST_TURNS: Final = 20_000
+MOST_TURNS: Final = 12_000
 """More than this many turns make a page that no browser opens in seconds: then only the calls with the worst silences
 and an even spread of the others are in it."""
 WORST: Final = 10
@@ -106,16 +106,38 @@ def shown_calls(pool: Pool, worst: Sequence[Worst], most_turns: int = MOST_TURNS
     return tuple(sorted(kept))
 
 
-def call_data(pool: Pool, numbers: Sequence[int]) -> list[dict[str, Any]]:
+class Texts:
+    """Texts that come again and again, each held once."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """Its position in `all`."""
+        if text not in self._numbers:
+            self._numbers[text] = len(self.all)
+            self.all.append(text)
+        return self._numbers[text]
+
+
+def call_data(pool: Pool, numbers: Sequence[int], texts: Texts) -> list[dict[str, Any]]:
     """The calls of those numbers; seconds since the answer, which is where the recording begins.
 
     Keys are short, for there are thousands: n number, r run, id, a arm, b block, t minute of the answer, d duration,
-    o outcome, v valid, g greeting, rec whether there is a recording, w reason; T turns, G gaps, C closes,
-    H spans of the agent.
+    o outcome, v valid, g greeting, rec whether there is a recording, w reason; T turns (see `_turn`), G gaps,
+    C closes, L when connections were ready, H spans of the agent.
     """
     wanted = [pool.calls.row(number, named=True) for number in numbers]
-    keys = {(row["run_id"], row["call_id"]) for row in wanted}
-    turns, gaps, closes = (_by_call(frame, keys) for frame in (pool.turns, pool.gaps, pool.closes))
+    keys = pl.DataFrame(
+        [(row["run_id"], row["call_id"]) for row in wanted],
+        schema={"run_id": pl.String, "call_id": pl.String},
+        orient="row",
+    )
+    turns, gaps, closes, links = (
+        _by_call(frame.join(keys, on=["run_id", "call_id"], how="semi", maintain_order="left"))
+        for frame in (pool.turns, pool.gaps, pool.closes, pool.connections)
+    )
     arms = {arm: i for i, arm in enumerate(pool.arms)}
     found = []
     for number, row in zip(numbers, wanted, strict=True):
@@ -131,61 +153,65 @@ def call_data(pool: Pool, numbers: Sequence[int]) -> list[dict[str, Any]]:
                 "b": row["pooled"],
                 "t": round((origin + row["offset_s"]) / 60, 3),
                 "d": _since(row["ended_s"], origin),
-                "o": row["outcome"] or "unknown",
+                "o": outside_text(row["outcome"] or "unknown"),
                 "v": bool(row["valid"]),
                 "g": _since(row["greeting_s"], origin),
                 "rec": folder.flac.is_file(),
                 "w": outside_text(row["reason"] or ""),
-                "T": [_turn(turn, origin) for turn in turns.get(key, ())],
+                "T": [_turn(turn, origin, texts) for turn in turns.get(key, ())],
                 "G": [_gap(gap, origin) for gap in gaps.get(key, ())],
                 "C": [
                     {
                         "t": _since(close["at_s"], origin),
                         "x": _close_text(close["code"], close["reason"]),
-                        "p": close["phase"],
+                        "p": outside_text(close["phase"] or ""),
                     }
                     for close in closes.get(key, ())
                 ],
+                "L": [_ready(connection, origin) for connection in links.get(key, ())],
                 "H": _heard(folder),
             }
         )
     return found
 
 
-def _by_call(frame: pl.DataFrame, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _by_call(frame: pl.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in frame.iter_rows(named=True):
-        key = (row["run_id"], row["call_id"])
-        if key in keys:
-            found.setdefault(key, []).append(row)
+        found.setdefault((row["run_id"], row["call_id"]), []).append(row)
     return found
 
 
-def _turn(turn: dict[str, Any], origin: float) -> dict[str, Any]:
-    return {
-        "n": turn["turn"],
-        "k": turn["kind"],
-        "l": outside_text(turn["line"] or ""),
-        "s": _since(turn["speech_start_s"], origin),
-        "e": _since(turn["speech_end_s"], origin),
-        "rs": _since(turn["reply_start_s"], origin),
-        "re": _since(turn["reply_end_s"], origin),
-        "ms": None if turn["latency_ms"] is None else round(turn["latency_ms"]),
-        "o": turn["outcome"] or "unknown",
-        "x": bool(turn["lost"]),
-        "c": turn["close_id"] is not None,
-        "v": bool(turn["valid"]),
-        "w": outside_text(turn["invalid_reason"] or ""),
-    }
+def _turn(turn: dict[str, Any], origin: float, texts: Texts) -> list[float | int | None]:
+    """Kind, line (as numbers of texts), speech start and end, reply start and end, latency in ms, outcome (likewise),
+    flags (1 lost, 2 touched by a close, 4 valid), why it is invalid (likewise)."""
+    return [
+        texts.number(turn["kind"] or "unknown"),
+        texts.number(outside_text(turn["line"] or "")),
+        _since(turn["speech_start_s"], origin),
+        _since(turn["speech_end_s"], origin),
+        _since(turn["reply_start_s"], origin),
+        _since(turn["reply_end_s"], origin),
+        None if turn["latency_ms"] is None else round(turn["latency_ms"]),
+        texts.number(outside_text(turn["outcome"] or "unknown")),
+        1 * bool(turn["lost"]) + 2 * (turn["close_id"] is not None) + 4 * bool(turn["valid"]),
+        texts.number(outside_text(turn["invalid_reason"] or "")),
+    ]
 
 
 def _gap(gap: dict[str, Any], origin: float) -> dict[str, Any]:
     return {
         "s": _since(gap["start_s"], origin),
         "e": _since(gap["end_s"], origin),
-        "c": (gap["cause"] or "unknown").replace("_", " "),
+        "c": outside_text((gap["cause"] or "unknown").replace("_", " ")),
         "x": bool(gap["lost_turn"]),
     }
+
+
+def _ready(connection: dict[str, Any], origin: float) -> list[float | None]:
+    opened, setup_ms = connection["opened_s"], connection["setup_ms"]
+    ready = None if opened is None or setup_ms is None else opened + setup_ms / 1000
+    return [_since(ready, origin), _since(connection["closed_s"], origin)]
 
 
 def _heard(folder: CallFolder) -> list[list[float]] | None:

@@ -8,13 +8,15 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from loadtest.analyse.closes import server_1011
+from loadtest.analyse.compare.connection_age import rate_by_age
 from loadtest.analyse.rates import estimate_rate
 from loadtest.report import words
 from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Table, arm_color, clean, thin
 from loadtest.report.html.pool import Pool
 from loadtest.report.rows import outside_text
 
-__all__ = ["AGES_S", "by_age", "close_codes", "closes_over_time", "exposure_by_age"]
+__all__ = ["AGES_S", "by_age", "close_codes", "closes_over_time"]
 
 AGES_S: Final = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, float("inf"))
 MOST_POINTS: Final = 1500
@@ -73,59 +75,66 @@ def closes_over_time(pool: Pool) -> Chart:
     )
 
 
-def exposure_by_age(connections: pl.DataFrame, edges_s: tuple[float, ...] = AGES_S) -> Floats:
-    """Connected seconds spent at each age (len(edges) - 1,): from setup to the end, since the connection was begun."""
-    known = connections.filter(
-        pl.col("opened_s").is_not_null() & pl.col("setup_ms").is_not_null() & pl.col("closed_s").is_not_null()
-    )
-    ready = known["setup_ms"].to_numpy() / 1000
-    ended = (known["closed_s"] - known["opened_s"]).to_numpy()
-    low, high = np.array(edges_s[:-1]), np.array(edges_s[1:])
-    spent = np.minimum(ended[:, None], high) - np.maximum(ready[:, None], low)
-    total: Floats = np.clip(spent, 0, None).sum(axis=0)
-    return total
-
-
 def by_age(pool: Pool) -> Chart:
     """The rate of 1011s by the connection's age."""
-    oldest = int(np.count_nonzero(exposure_by_age(pool.connections)))
-    names = [_age_name(a, b) for a, b in itertools.pairwise(AGES_S)][: max(2, oldest)]
+    ended = pool.connections.filter(
+        pl.col("opened_s").is_not_null() & pl.col("setup_ms").is_not_null() & pl.col("closed_s").is_not_null()
+    ).join(
+        server_1011(pool.closes).select("run_id", "connection_id", by_1011=True).drop_nulls().unique(),
+        on=["run_id", "connection_id"],
+        how="left",
+        maintain_order="left",
+    )
+    ended = ended.with_columns(
+        age=(pl.col("closed_s") - pl.col("opened_s") - pl.col("setup_ms") / 1000).clip(lower_bound=0),
+        by_1011=pl.col("by_1011").fill_null(value=False),
+    )
+    oldest = ended["age"].max()
+    bins = max(2, sum(edge < oldest for edge in AGES_S)) if isinstance(oldest, float) else 2
+    names = [_age_name(a, b) for a, b in itertools.pairwise(AGES_S)][:bins]
     traces: list[dict[str, Any]] = []
     rows = []
     for i, arm in enumerate(pool.arms):
-        minutes = exposure_by_age(pool.of_arm(pool.connections, arm)) / 60
-        ages = pool.of_arm(pool.incidents, arm)["connection_age_s"].drop_nulls().to_numpy()
-        events = np.histogram(ages, bins=np.array(AGES_S))[0].astype(np.float64)
-        rates = [estimate_rate(events[k : k + 1], minutes[k : k + 1]) for k in range(len(names))]
-        seen = [k for k, rate in enumerate(rates) if rate.per_minute is not None]
-        value = [rates[k].per_minute or 0.0 for k in seen]
-        ends = [rates[k].interval for k in seen]
+        mine = pool.of_arm(ended, arm)
+        rates = rate_by_age(mine["age"].to_numpy(), mine["by_1011"].to_numpy(), AGES_S)[:bins]
+        x, y, up, down, events = [], [], [], [], []
+        for k, rate in enumerate(rates):
+            if rate.per_minute is None or rate.interval is None:
+                continue
+            low, high = rate.interval.low, rate.interval.high or rate.per_minute
+            x.append(k + 0.12 * (i - (len(pool.arms) - 1) / 2))
+            y.append(rate.per_minute)
+            up.append(high - rate.per_minute)
+            down.append(rate.per_minute - low)
+            events.append(rate.events)
+            told = f"{words.number(rate.per_minute)} [{words.number(low)}, {words.number(high)}]"
+            rows.append((arm, names[k], str(rate.events), f"{rate.minutes:.1f}", told))
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": arm,
-                "x": [k + 0.12 * (i - (len(pool.arms) - 1) / 2) for k in seen],
-                "y": clean(value),
-                "customdata": [int(events[k]) for k in seen],
+                "x": clean(x),
+                "y": clean(y),
+                "customdata": events,
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": clean([(e.high or 0) - v if e else 0 for e, v in zip(ends, value, strict=True)]),
-                    "arrayminus": clean([v - e.low if e else 0 for e, v in zip(ends, value, strict=True)]),
+                    "array": clean(up),
+                    "arrayminus": clean(down),
                     "color": arm_color(i),
                 },
                 "marker": {"color": arm_color(i), "symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9},
                 "hovertemplate": "%{y:.3f} a minute, of %{customdata} closes<extra>%{fullData.name}</extra>",
             }
         )
-        rows += [(arm, names[k], str(int(events[k])), f"{minutes[k]:.1f}", words.rate(rates[k])) for k in seen]
     return Chart(
         key="closes-age",
         title="1011s by age of the connection",
         caption=(
-            "1011s for each minute that connections spent at that age, with exact Poisson intervals (which assume "
-            "independent closes). A rise to the right speaks for a limit on age, a high start for trouble at the start."
+            "1011s for each minute that connections spent at that age, counted from when they were ready, with exact "
+            "Poisson intervals (which assume independent closes). A rise to the right speaks for a limit on age, a "
+            "high start for trouble at the start."
         ),
         traces=tuple(traces),
         layout={

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from loadtest.analyse.compare.effect import Effect
 from loadtest.analyse.compare.result import MetricResult
+from loadtest.analyse.quantiles import Quantile
 from loadtest.report import words
 
-__all__ = ["arm_figure", "effect_text", "margin_text", "p_value_text", "signed"]
+__all__ = ["arm_figure", "difference_unit", "effect_text", "margin_text", "on_scale", "p_value_text", "quantile_text"]
 
 
 def effect_text(effect: Effect, unit: str) -> str:
     """`1.15 times [1.08, 1.22]`, `−0.4 points [−1.1, +0.3]`; else why there is none."""
     if effect.value is None and effect.interval is None:
         return f"not estimable: {effect.why}" if effect.why else "not estimable"
-    value = words.NONE if effect.value is None else on_scale(effect, effect.value, unit)
     tail = "times" if effect.scale == "ratio" else difference_unit(unit)
+    value = "" if effect.value is None else f"{on_scale(effect, effect.value, unit)} {tail} "
     if effect.interval is None:
-        return f"{value} {tail} [no interval: {effect.why or 'not enough was seen'}]"
+        return f"{value}[no interval: {effect.why or 'not enough was seen'}]"
     high = effect.interval.high
     top = "unbounded" if high is None else on_scale(effect, high, unit)
-    return f"{value} {tail} [{on_scale(effect, effect.interval.low, unit)}, {top}]"
+    text = f"{value}[{on_scale(effect, effect.interval.low, unit)}, {top}]"
+    return text if value else f"{text} {tail}"
 
 
 def on_scale(effect: Effect, value: float, unit: str) -> str:
@@ -63,6 +65,14 @@ def p_value_text(effect: Effect) -> str | None:
     if effect.p_value is None or effect.interval is None:
         return None
     return "p < 0.001" if effect.p_value < 0.001 else f"p {effect.p_value:.2g}"
+
+
+def quantile_text(estimate: Quantile) -> str:
+    """`812 ms [790, 834]`, `812 ms [no interval: needs 12 blocks, has 5]`, or why there is no estimate."""
+    text = words.quantile(estimate)
+    if estimate.interval is not None or estimate.n < estimate.needed:
+        return text
+    return f"{text} [no interval: {estimate.no_interval}]"
 
 
 def signed(value: float) -> str:

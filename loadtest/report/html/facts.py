@@ -9,6 +9,7 @@ from loadtest.analyse.compare.result import Comparison
 from loadtest.report import words
 from loadtest.report.html.figures import Table
 from loadtest.report.html.pool import Pool
+from loadtest.report.rows import outside_text
 
 __all__ = ["arm_fingerprints", "methods", "run_fingerprints"]
 
@@ -75,11 +76,12 @@ def methods(pool: Pool | None, comparison: Comparison | None) -> tuple[tuple[str
         said.append(
             (
                 "Looks",
-                f"This is look {look.number} of {look.of}, with {look.share:.0%} of the planned blocks. Looking early "
-                f"costs certainty: the bound is z = {look.bound_z:.2f}, which leaves an error of {look.tail:.2g} at "
-                f"each end of an interval (one-sided alpha {comparison.alpha:g} over all looks, by Lan and DeMets, with "
-                "O'Brien and Fleming's spending). Several success metrics share their alpha by Holm's method.".replace(
-                    "%", " %"
+                (
+                    f"This is look {look.number} of {look.of}, with {100 * look.share:.0f} % of the planned blocks. "
+                    f"Looking early costs certainty: the bound is z = {look.bound_z:.2f}, which leaves an error of "
+                    f"{look.tail:.2g} at each end of an interval (one-sided alpha {comparison.alpha:g} over all looks, "
+                    "by Lan and DeMets with O'Brien and Fleming's spending). Several success metrics share their alpha by "
+                    "Holm's method."
                 ),
             )
         )
@@ -120,7 +122,7 @@ def _keys(lead: str, values: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...
     return [
         (
             f"{lead}{key.replace('_', ' ')}",
-            *(str(each.get(key)) if each.get(key) is not None else "–" for each in values),
+            *(outside_text(str(each[key]), 120) if each.get(key) is not None else words.NONE for each in values),
         )
         for key in keys
     ]

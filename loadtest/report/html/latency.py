@@ -11,8 +11,9 @@ import polars as pl
 from loadtest.analyse.compare.effect import Effect
 from loadtest.analyse.inputs import block_numbers
 from loadtest.analyse.quantiles import estimate_quantile, order_statistic
+from loadtest.analyse.shares import estimate_share
 from loadtest.report import words
-from loadtest.report.html.effects import effect_text
+from loadtest.report.html.effects import effect_text, quantile_text
 from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Ints, Table, arm_color, clean, thin
 from loadtest.report.html.pool import Pool
 
@@ -28,6 +29,7 @@ __all__ = [
 
 QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 MOST_POINTS: Final = 400
+TICKS_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
 MOST_SLOPES: Final = 400
 
 
@@ -52,12 +54,12 @@ def latency_spread(pool: Pool) -> Chart:
         turns = pool.of_arm(pool.script_turns, arm)
         ms = turns["ms"].to_numpy()
         x, y = ecdf_steps(ms, pool.limit_ms)
-        lost = 1 - y[-1] if len(ms) else 0.0
+        answered = words.share(estimate_share(ms < pool.limit_ms, pooled_blocks(turns)))
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": f"{arm}: {lost * 100:.1f} % not answered",
+                "name": f"{arm}: {answered} answered",
                 "x": clean(x / 1000, 3),
                 "y": clean(y * 100, 2),
                 "line": {"shape": "hv", "color": arm_color(i), "dash": DASHES[i % len(DASHES)], "width": 2.5},
@@ -67,7 +69,7 @@ def latency_spread(pool: Pool) -> Chart:
         estimates = [
             estimate_quantile(ms, pooled_blocks(turns), q, limit_ms=pool.limit_ms, seed=pool.seed) for q in QUANTILES
         ]
-        rows.append((arm, str(len(ms)), *(words.quantile(e) for e in estimates)))
+        rows.append((arm, str(len(ms)), answered, *(quantile_text(e) for e in estimates)))
     limit = words.duration(pool.limit_ms)
     return Chart(
         key="latency-spread",
@@ -78,14 +80,19 @@ def latency_spread(pool: Pool) -> Chart:
         ),
         traces=tuple(traces),
         layout={
-            "xaxis": {"title": {"text": "reply latency, s (logarithmic)"}, "type": "log"},
+            "xaxis": {
+                "title": {"text": "reply latency, s (logarithmic)"},
+                "type": "log",
+                "tickvals": TICKS_S,
+                "ticktext": TICKS_S,
+            },
             "yaxis": {"title": {"text": "% of turns answered"}, "range": [0, 101]},
             "legend": {"x": 0.99, "xanchor": "right", "y": 0.05, "yanchor": "bottom"},
         },
         table=Table(
-            head=("arm", "turns", *(f"p{q * 100:g}" for q in QUANTILES)),
+            head=("arm", "turns", "answered", *(f"p{q * 100:g}" for q in QUANTILES)),
             rows=tuple(rows),
-            note="With 95 % intervals from resampling blocks; no interval below 12 blocks.",
+            note="With 95 % intervals from resampling blocks.",
         ),
     )
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from loadtest.analyse.quantiles import estimate_quantile
 from loadtest.report import words
+from loadtest.report.html.effects import quantile_text
 from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Ints, Table, arm_color, clean, thin
 from loadtest.report.html.latency import pooled_blocks
 from loadtest.report.html.pool import Pool
@@ -103,14 +104,14 @@ def latency_by_concurrency(pool: Pool) -> Chart:
             estimate = estimate_quantile(
                 part["ms"].to_numpy(), pooled_blocks(part), 0.5, limit_ms=pool.limit_ms, seed=pool.seed
             )
-            rows.append((arm, name, str(part.height), words.quantile(estimate)))
-            if estimate.value_ms is None:
-                continue
+            rows.append((arm, name, str(part.height), quantile_text(estimate)))
             interval = estimate.interval
+            if estimate.value_ms is None or interval is None:
+                continue
             x.append(k + 0.12 * (i - (len(pool.arms) - 1) / 2))
             y.append(estimate.value_ms / 1000)
-            up.append(((interval.high or estimate.value_ms) - estimate.value_ms) / 1000 if interval else 0.0)
-            down.append((estimate.value_ms - interval.low) / 1000 if interval else 0.0)
+            up.append(((interval.high or pool.limit_ms) - estimate.value_ms) / 1000)
+            down.append((estimate.value_ms - interval.low) / 1000)
         traces.append(
             {
                 "type": "scatter",
@@ -150,7 +151,7 @@ def latency_by_concurrency(pool: Pool) -> Chart:
         table=Table(
             head=("arm", "calls in progress", "turns", "p50"),
             rows=tuple(rows),
-            note="With 95 % intervals from resampling blocks where a group has turns in 12 blocks or more.",
+            note="95 % intervals from resampling blocks; what has none, for want of 12 blocks, is not drawn.",
         ),
         height=300,
     )

@@ -95,7 +95,7 @@ class Page:
     change: tuple[str, ...]
     warnings: tuple[str, ...]
     data: Mapping[str, Any]
-    """What the script draws: `calls`, `runs`, `shown`."""
+    """What the script draws: `calls` with `texts`, `runs`, `limit_s`, `thinned`."""
 
 
 def render(page: Page) -> str:

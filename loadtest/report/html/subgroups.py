@@ -9,6 +9,7 @@ import polars as pl
 from loadtest.analyse.quantiles import estimate_quantile
 from loadtest.analyse.shares import estimate_share
 from loadtest.report import words
+from loadtest.report.html.effects import quantile_text
 from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Table, arm_color, clean, thin
 from loadtest.report.html.latency import block_medians, pooled_blocks
 from loadtest.report.html.pool import Pool
@@ -35,13 +36,13 @@ def by_line(pool: Pool) -> Chart:
             ms = part["ms"].to_numpy()
             p50 = estimate_quantile(ms, blocks, 0.5, limit_ms=pool.limit_ms, seed=pool.seed)
             answered = estimate_share(ms < pool.limit_ms, blocks)
-            rows.append((outside_text(line), arm, str(part.height), words.quantile(p50), words.share(answered)))
-            if p50.value_ms is None:
+            rows.append((outside_text(line), arm, str(part.height), quantile_text(p50), words.share(answered)))
+            if p50.value_ms is None or p50.interval is None:
                 continue
             x.append(p50.value_ms / 1000)
             y.append(k + 0.22 * (i - (len(pool.arms) - 1) / 2))
-            up.append(((p50.interval.high or p50.value_ms) - p50.value_ms) / 1000 if p50.interval else 0.0)
-            down.append((p50.value_ms - p50.interval.low) / 1000 if p50.interval else 0.0)
+            up.append(((p50.interval.high or pool.limit_ms) - p50.value_ms) / 1000)
+            down.append((p50.value_ms - p50.interval.low) / 1000)
         traces.append(
             {
                 "type": "scatter",
@@ -81,7 +82,7 @@ def by_line(pool: Pool) -> Chart:
         table=Table(
             head=("line", "arm", "turns", "p50", "answered"),
             rows=tuple(sorted(rows, key=lambda row: row[0])),
-            note="95 % intervals; from resampling blocks for p50, where a line has turns in 12 blocks or more.",
+            note="95 % intervals, of p50 from resampling blocks. What has none, for want of 12 blocks, is not drawn.",
         ),
         height=120 + 34 * max(1, len(shown)),
     )
@@ -136,4 +137,4 @@ def _halves(pool: Pool) -> list[tuple[str, int, int]]:
 def _half(pool: Pool, arm: str, low: int, high: int) -> tuple[str, str]:
     part = pool.of_arm(pool.script_turns, arm).filter((pl.col("pooled") >= low) & (pl.col("pooled") < high))
     p50 = estimate_quantile(part["ms"].to_numpy(), pooled_blocks(part), 0.5, limit_ms=pool.limit_ms, seed=pool.seed)
-    return str(part.height), words.quantile(p50)
+    return str(part.height), quantile_text(p50)

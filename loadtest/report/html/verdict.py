@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from loadtest.analyse.compare.result import Candidate, Choice, Comparison, MetricResult, Role, Verdict
-from loadtest.analyse.compare.verdict import Harm, harm_of, margin_on_scale
+from loadtest.analyse.compare.verdict import harm_of, margin_on_scale
 from loadtest.report.html.effects import arm_figure, difference_unit, effect_text, margin_text, on_scale, p_value_text
 from loadtest.report.html.forest import Bar, forest_bar
 
@@ -159,22 +158,22 @@ def _ends(
             continue
         unit = margin_on_scale(result.effect, result.margin, lower_is_better=result.lower_is_better) or 0.1
         if harm.high > 0:
-            bad.append((harm.high / unit, _end_text(result, harm, control, turns_per_call, worst=True)))
+            bad.append((harm.high / unit, _end_text(result, control, turns_per_call, worst=True)))
         if harm.low < 0:
-            good.append((-harm.low / unit, _end_text(result, harm, control, turns_per_call, worst=False)))
+            good.append((-harm.low / unit, _end_text(result, control, turns_per_call, worst=False)))
     return (
         tuple(text for _, text in sorted(bad, key=lambda item: -item[0])[:MOST_COSTS]),
         tuple(text for _, text in sorted(good, key=lambda item: -item[0])[:MOST_COSTS]),
     )
 
 
-def _end_text(result: MetricResult, harm: Harm, control: str, turns_per_call: float | None, *, worst: bool) -> str:
+def _end_text(result: MetricResult, control: str, turns_per_call: float | None, *, worst: bool) -> str:
     effect, interval = result.effect, result.effect.interval
     assert interval is not None
     takes_high = worst is result.lower_is_better
     end = interval.high if takes_high else interval.low
-    if end is None or not math.isfinite(harm.high if worst else harm.low):
-        return f"{result.title}: no {'upper' if takes_high else 'lower'} bound is known"
+    if end is None:
+        return f"{result.title}: no upper bound is known"
     value = on_scale(effect, end, result.unit)
     way = "up to" if takes_high else "down to"
     if effect.scale == "ratio":

@@ -2,12 +2,18 @@
 (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
   const root = document.documentElement;
+  for (const call of data.calls) {
+    call.T = call.T.map(([kind, line, s, e, rs, re, ms, outcome, flags, why]) => ({
+      k: data.texts[kind], l: data.texts[line], s, e, rs, re, ms, o: data.texts[outcome],
+      x: Boolean(flags & 1), c: Boolean(flags & 2), v: Boolean(flags & 4), w: data.texts[why],
+    }));
+  }
   const byNumber = new Map(data.calls.map((call) => [call.n, call]));
   const drawn = new Map();
   const charts = new Map(data.charts.map((chart) => [chart.key, chart]));
   const SYMBOLS = ['circle', 'square', 'diamond', 'triangle-up', 'star', 'cross'];
   const CONFIG = {displayModeBar: false, responsive: true, doubleClick: 'reset'};
-  const TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100];
+  const TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100];
   const MOST_ROWS = 25;
 
   // --- colours, and texts that Plotly would read as markup ---------------------------------------------------------
@@ -16,7 +22,7 @@
 
   function painted(value, key) {
     if (typeof value === 'string') {
-      if (/^\$[a-z0-9]+$/.test(value) && /^(color|fillcolor|bgcolor)$/.test(key)) return token(value.slice(1));
+      if (/^\$[a-z0-9]+$/.test(value) && /color$/.test(key)) return token(value.slice(1));
       if (key === 'hovertemplate') return value;
       return value.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
     }
@@ -41,8 +47,7 @@
     };
     for (const name of ['xaxis', 'yaxis', ...Object.keys(own).filter((key) => /^[xy]axis\d/.test(key))]) {
       const mine = own[name] || {};
-      const ticks = mine.type === 'log' ? {tickvals: TICKS, ticktext: TICKS.map(String)} : {};
-      merged[name] = {...axis, ...ticks, ...mine};
+      merged[name] = {...axis, ...mine};
     }
     return painted(merged, '');
   }
@@ -112,7 +117,7 @@
         text: mine.map(({call, turn}) => call.id + ', ' + turn.l + ': ' + words(kindOf(turn))),
         marker: {
           color: '$arm' + (arm % 6), size: mine.map((item) => (inTime(item) ? 6 : 10)),
-          symbol: mine.map((item) => (inTime(item) ? SYMBOLS[arm % 6] : 'x')),
+          symbol: mine.map((item) => (inTime(item) ? SYMBOLS[arm % 6] : 'x')), opacity: 0.85, line: {width: 0},
         },
         hovertemplate: '%{y:.2f} s<br>%{text}<extra>%{fullData.name}</extra>',
       };
@@ -120,7 +125,7 @@
     const element = document.getElementById('explore-chart');
     draw(element, traces, {
       xaxis: {title: {text: 'minutes since the start of dialling'}},
-      yaxis: {title: {text: 'reply latency, s (logarithmic)'}, type: 'log'},
+      yaxis: {title: {text: 'reply latency, s (logarithmic)'}, type: 'log', tickvals: TICKS, ticktext: TICKS.map(String)},
     });
     const ranked = shown.slice().sort((a, b) => waited(b.turn) - waited(a.turn));
     const unanswered = shown.filter(({turn}) => waited(turn) >= limit).length;
@@ -221,7 +226,10 @@
     for (const turn of call.T) span('callee', 30, turn.s, turn.e);
     const heard = call.H || call.T.map((turn) => [turn.rs, turn.re]);
     for (const [from, to] of heard) span('agent', 64, from, to);
-    picture.append(svg('line', {class: 'link', x1: x(0), x2: x(length), y1: 108, y2: 108}));
+    for (const [from, to] of call.L) {
+      if (from !== null && to !== null) picture.append(svg('line', {class: 'link', x1: x(from), x2: x(to), y1: 108, y2: 108}));
+    }
+    if (!call.L.length) picture.append(svg('text', {x: left, y: 112}, 'not known: the agent carried no probe, and no log was read'));
     for (const close of call.C) {
       if (close.t === null) continue;
       const at = x(close.t);

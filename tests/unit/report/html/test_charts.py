@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from loadtest.report.html.calls import call_data, shown_calls, worst_calls
-from loadtest.report.html.closes import by_age, close_codes, closes_over_time, exposure_by_age
+from loadtest.report.html.calls import Texts, call_data, shown_calls, worst_calls
+from loadtest.report.html.closes import by_age, close_codes, closes_over_time
 from loadtest.report.html.figures import thin
 from loadtest.report.html.gaps import gap_lengths
 from loadtest.report.html.latency import block_slopes, ecdf_steps, latency_spread
@@ -45,7 +45,8 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 
 def test_lost_turns_lower_the_curve_of_their_arm(tmp_path: Path) -> None:
     chart = latency_spread(pooled(ordinary_run(lost={"preview": 8}), tmp_path))
-    assert [trace["name"] for trace in chart.traces] == ["ga: 0.0 % not answered", "preview: 8.3 % not answered"]
+    assert chart.traces[0]["name"].startswith("ga: 100.0 % [")
+    assert chart.traces[1]["name"].startswith("preview: 91.7 % [")
     assert chart.traces[1]["y"][-1] == pytest.approx(100 * 88 / 96, abs=0.01)
 
 
@@ -53,11 +54,18 @@ def test_the_control_has_the_first_colour(tmp_path: Path) -> None:
     assert pooled(ordinary_run(), tmp_path).arms == ("ga", "preview")
 
 
-def test_time_counts_at_each_age_from_setup_to_the_end() -> None:
-    connections = pl.DataFrame(
-        {"opened_s": [0.0, 100.0, None], "setup_ms": [1000.0, 2000.0, None], "closed_s": [25.0, 108.0, 9.0]}
-    )
-    assert exposure_by_age(connections, (0.0, 10.0, 30.0)).tolist() == pytest.approx([9 + 6, 15])
+def test_rates_by_age_count_from_when_a_connection_was_ready(tmp_path: Path) -> None:
+    run = MadeUp(arms=("ga",), scenario={"compare": None})
+    for block, closed in ((0, 26.0), (1, 9.0)):
+        call_id = run.call("ga", block)
+        lead = {name: run.tables["calls"][-1][name] for name in ("run_id", "call_id", "arm", "block", "slot")}
+        run.tables["connections"].append(
+            lead | {"connection_id": f"{call_id}/1", "n": 1, "opened_s": 0.0, "setup_ms": 1000.0, "closed_s": closed}
+        )
+    run.close("0000-ga", 26.0)
+    rows = by_age(pooled(run, tmp_path)).table.rows
+    assert [row[:4] for row in rows] == [("ga", "under 10 s", "0", "0.3"), ("ga", "10 s to 30 s", "1", "0.2")]
+    assert rows[1][4].startswith("4 [")
 
 
 def test_closes_are_counted_once_an_incident_and_stand_apart_by_code(tmp_path: Path) -> None:
@@ -106,7 +114,7 @@ def test_a_large_run_keeps_the_calls_that_matter_and_a_spread_of_the_others(tmp_
     assert {w.number for w in worst} <= set(kept)
     assert len(kept) < pool.calls.height
     assert shown_calls(pool, worst) == tuple(range(pool.calls.height))
-    assert [call["n"] for call in call_data(pool, kept)] == list(kept)
+    assert [call["n"] for call in call_data(pool, kept, Texts())] == list(kept)
 
 
 def test_seconds_of_a_call_count_from_the_answer(tmp_path: Path) -> None:
@@ -114,8 +122,29 @@ def test_seconds_of_a_call_count_from_the_answer(tmp_path: Path) -> None:
     call_id = run.call("ga", 0, answered_s=100.0, ended_s=160.0, greeting_s=101.5)
     run.turn(call_id, 900.0, speech_start_s=105.0, speech_end_s=107.0, reply_start_s=107.9, reply_end_s=110.0)
     run.scenario["compare"] = None
-    call = call_data(pooled(run, tmp_path), [0])[0]
-    assert (call["d"], call["g"], call["T"][0]["s"], call["T"][0]["rs"]) == (60.0, 1.5, 5.0, 7.9)
+    texts = Texts()
+    call = call_data(pooled(run, tmp_path), [0], texts)[0]
+    assert (call["d"], call["g"]) == (60.0, 1.5)
+    kind, line, *times, latency, outcome, flags, why = call["T"][0]
+    assert (times, latency, flags) == ([5.0, 7.0, 7.9, 10.0], 900, 4)
+    assert [texts.all[i] for i in (kind, line, outcome, why)] == ["script", "yes", "answered", ""]
+
+
+def test_runs_are_drawn_end_to_end_and_their_blocks_counted_on(tmp_path: Path) -> None:
+    folders = []
+    for name in ("first", "second"):
+        run = ordinary_run(blocks=3)
+        run.run_id, run.scenario["compare"] = name, {"control": "ga"}
+        for rows in run.tables.values():
+            for row in rows:
+                row.update({"run_id": name} if "run_id" in row else {})
+        folders.append(run.write(tmp_path))
+    pool = read_pool(folders)
+    assert sorted(pool.calls["pooled"].unique()) == [0, 1, 2, 3, 4, 5]
+    assert len(pool.call_numbers) == pool.calls.height == 12
+    first, second = (pool.calls.filter(pl.col("run") == i) for i in (0, 1))
+    ends, begins = (frame["due_s"] + frame["offset_s"] for frame in (first, second))
+    assert ends.max() < begins.min()  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("blocks", [0, 1])
