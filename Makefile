@@ -45,8 +45,9 @@ slow: server ## the simulations that take an hour: coverage and false verdicts, 
 	$(BIN)/python -m tests.slow
 
 .PHONY: schema
-schema: .venv/.synced ## write the schemas that editors use, after a change of what a scenario may say
+schema: .venv/.synced ## write the schemas of scenarios, for editors, and of comparison.json, after a change of either
 	for what in scenario script endpoint; do $(BIN)/loadtest schema $$what > scenarios/schema/$$what.schema.json; done
+	$(BIN)/loadtest schema comparison > docs/comparison.schema.json
 
 .PHONY: soak
 soak: server ## 200 calls in a quarter of an hour, on a quiet machine: does anything leak? Writes docs/reliability.md
