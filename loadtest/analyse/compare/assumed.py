@@ -83,8 +83,8 @@ def from_pilot(experiment: Experiment, control: str, otherwise: Truth) -> tuple[
         untold.append(f"{len(answered)} answered turns don't tell the reply latency")
     n = len(arm.turns.block)
     if n:
-        base = replace(base, lost_share=(arm.turns.lost.sum() + 0.5) / (n + 1))
-        base = replace(base, talked_over_share=(arm.turns.talked_over.sum() + 0.5) / (n + 1))
+        base = replace(base, lost_share=(float(arm.turns.lost.sum()) + 0.5) / (n + 1))
+        base = replace(base, talked_over_share=(float(arm.turns.talked_over.sum()) + 0.5) / (n + 1))
     greeted = arm.greetings.latency_ms[arm.greetings.latency_ms < experiment.greeting_limit_ms]
     if len(greeted):
         base = replace(base, greeting_ms=order_statistic(greeted, 0.5))
