@@ -53,9 +53,15 @@ def _closed_at_tool(fault: str) -> Case:
 
 
 CASES = (
+    # These two must meet a reply while it lasts: before many others keep the machine busy.
+    Case("interruption", (("start",), ("greet",), ("until", "heard", 1), SAY, ("until", "played", 2))),
+    Case(
+        "go-away",
+        (("start",), ("greet",), ("until", "connected", 2), ("mark", "back"), ("wait", SILENCE_S)),
+        ({"fault": "F11", "at_connected_s": 2.0},),
+    ),
     Case("undisturbed", _UNDISTURBED),
     Case("undisturbed-vertex", _UNDISTURBED, api="vertex"),
-    Case("interruption", (("start",), ("greet",), ("until", "heard", 1), SAY, ("until", "played", 2))),
     _lost_reply("close-1011", "gemini"),
     _lost_reply("close-1011-vertex", "vertex"),
     Case("close-1006", _greeted(SAY, ("until", "connected", 2)), ({"fault": "F20", "at_turn": 1},)),
@@ -82,11 +88,6 @@ CASES = (
             SAY, ("until", "connected", 2), ("wait", 0.5), SAY, ("until", "connected", 3), SAY, ("until", "ended", 3)
         ),
         (_F1, {"fault": "F8", "at_connect": 2}),
-    ),
-    Case(
-        "go-away",
-        (("start",), ("greet",), ("until", "connected", 2), ("mark", "back"), ("wait", SILENCE_S)),
-        ({"fault": "F11", "at_connected_s": 2.0},),
     ),
     Case("no-setup", (("start",), ("wait", 12.0)), ({"fault": "F15", "variant": "never", "at_connect": 1},)),
     Case("half-open", (("start",), ("until", "connected", 2)), ({"fault": "F21", "at_connected_s": 1.0},), ping_s=1.0),

@@ -3,8 +3,8 @@ plugin and google-genai client, without a LiveKit room.
 
     PYTHON driver.py CASES.json
 
-The cases (`cases.py` makes them) run side by side, each in a session of its own. What each session does, hears and logs
-is printed as a JSON line {"case", "t" (s since its start), "kind", ...}:
+The cases (`cases.py` makes them) run side by side, each in a session of its own, begun a little after the one before.
+What each session does, hears and logs is printed as a JSON line {"case", "t" (s since its start), "kind", ...}:
 
     connected   the client has connected: the plugin's metric of that
     ended       the plugin says that receiving from a connection, or sending to it, has failed
@@ -46,6 +46,8 @@ from livekit.agents.voice import io
 PINGS = ("ping_interval", "ping_timeout")
 FRAME_S = 0.05
 RATE = 16_000
+APART_S = 0.3
+"""Between the starts of two cases."""
 LIMIT_S = 40.0
 """For any wait: far more than what is waited for takes, on a machine that is busy."""
 
@@ -251,7 +253,11 @@ def quicken_keepalives(client: Any) -> None:
 
 
 async def main(cases: list[dict[str, Any]]) -> None:
-    await asyncio.gather(*(Case(told).run() for told in cases))
+    async with asyncio.TaskGroup() as sessions:
+        for told in cases:
+            sessions.create_task(Case(told).run())
+            # All at once they would be late for one another.
+            await asyncio.sleep(APART_S)
 
 
 if __name__ == "__main__":

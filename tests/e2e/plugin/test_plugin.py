@@ -225,10 +225,10 @@ CLOSES = {
 
 
 def told_of(one: Lived, case: str) -> str:
-    """How the plugin puts the close: after a reset, on a busy machine, a send can run into it before receiving does."""
-    ended = one.of("ended")[0]
-    by_sending = case == "close-1006" and ended["by"] == "sending"
-    assert ended["text"].startswith("no close frame received or sent" if by_sending else CLOSES[case])
+    """How the plugin puts the close: on a busy machine a send can run into it before receiving does."""
+    ended, code = one.of("ended")[0], case.removeprefix("close-")
+    met_by_sending = "no close frame received or sent" if code == "1006" else f"received {code}"
+    assert ended["text"].startswith(met_by_sending if ended["by"] == "sending" else CLOSES[case])
     return str(ended["text"])
 
 
