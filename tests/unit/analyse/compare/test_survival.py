@@ -165,6 +165,18 @@ def test_resampled_curves_are_those_of_the_resampled_calls() -> None:
     assert drawn_means(first, 90.0, weights) == pytest.approx(slow)
 
 
+def test_the_error_is_that_of_the_means_of_blocks() -> None:
+    """Every call ends in a 1011, so the mean is a plain one, whose error is the textbook's."""
+    draws, block = np.random.default_rng(8), np.repeat(np.arange(12), 4)
+    one, other = (waits(draws.exponential(mean, 48), np.ones(48), block) for mean in (60, 30))
+    horizon = common_horizon(one, other)
+    a, b = (np.minimum(w.time_s, horizon).reshape(12, 4).mean(axis=1) for w in (one, other))
+    reach = 2.200985 * np.std(a - b, ddof=1) / np.sqrt(12)  # t on 11 degrees of freedom
+    effect = time_to_1011(arm(first_closes=one), arm(first_closes=other), Settings(resamples=20_000))
+    assert effect.interval is not None
+    assert effect.interval.low == pytest.approx(np.mean(a - b) - reach, abs=0.02 * reach)
+
+
 def test_more_events_than_cells_lose_little() -> None:
     first = drawn(6, 100, 0.02, calls=8)
     whole = drawn_means(first, 90.0, np.ones((1, 100)))[0]
