@@ -8,6 +8,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ def declared(**of_run: Any) -> MadeUp:
 
 def compared(run: MadeUp, path: Path) -> Comparison:
     return compare_runs([run.write(path)])
+
+
+@cache
+def usual() -> Comparison:
+    """Of arms that are alike; made once."""
+    with TemporaryDirectory() as path:
+        return compared(declared(), Path(path))
 
 
 def printed(comparison: Comparison, *, width: int = 100, colour: bool = False) -> str:
@@ -145,14 +153,14 @@ def test_it_fits_a_hundred_columns(tmp_path: Path, width: int) -> None:
         assert len(line) <= min(width, 100)
 
 
-def test_colours_only_on_a_terminal(tmp_path: Path) -> None:
-    comparison = compared(declared(), tmp_path)
+def test_colours_only_on_a_terminal() -> None:
+    comparison = usual()
     assert "\x1b" not in printed(comparison)
     assert "\x1b" in printed(comparison, colour=True)
 
 
-def test_every_metric_stands_with_its_figures_margin_and_verdict(tmp_path: Path) -> None:
-    comparison = compared(declared(), tmp_path)
+def test_every_metric_stands_with_its_figures_margin_and_verdict() -> None:
+    comparison = usual()
     text = printed(comparison)
     for metric in comparison.candidates["preview"].metrics:
         line = next(line for line in text.splitlines() if line.strip().startswith(metric.title))
@@ -169,8 +177,8 @@ def test_an_exploration_says_so_before_all_figures(tmp_path: Path) -> None:
         assert text.lower().index("exploratory") < text.index("1011 rate")
 
 
-def test_confounded_arms_are_named_beside_the_verdict(tmp_path: Path) -> None:
-    comparison = compared(declared(), tmp_path)
+def test_confounded_arms_are_named_beside_the_verdict() -> None:
+    comparison = usual()
     candidates = {
         name: dataclasses.replace(candidate, confounded=("region: us-central1 / europe-west4",))
         for name, candidate in comparison.candidates.items()
@@ -211,15 +219,15 @@ def hostile(comparison: Comparison) -> Comparison:
     )
 
 
-def test_what_comes_from_outside_does_nothing_on_a_terminal(tmp_path: Path) -> None:
-    text = printed(hostile(compared(declared(), tmp_path)))
+def test_what_comes_from_outside_does_nothing_on_a_terminal() -> None:
+    text = printed(hostile(usual()))
     assert "\x1b" not in text
     assert "[bold]oops[/bold]" in in_a_line(text)
     assert not any(line.startswith("# title") for line in text.splitlines())
 
 
-def test_what_comes_from_outside_does_nothing_in_markdown(tmp_path: Path) -> None:
-    text = comparison_markdown(hostile(compared(declared(), tmp_path)))
+def test_what_comes_from_outside_does_nothing_in_markdown() -> None:
+    text = comparison_markdown(hostile(usual()))
     assert "\x1b" not in text
     assert "<script" not in text
     assert "</td" not in text
@@ -244,8 +252,8 @@ def with_choice(comparison: Comparison, choice: Choice, **changes: Any) -> Compa
 @pytest.mark.parametrize(
     ("choice", "plain", "required"), [("adopt", 0, 0), ("inconclusive", 0, 5), ("reject", 4, 4), ("invalid", 3, 3)]
 )
-def test_exit_codes(tmp_path: Path, choice: str, plain: int, required: int) -> None:
-    comparison = with_choice(compared(declared(), tmp_path), Choice(choice))
+def test_exit_codes(choice: str, plain: int, required: int) -> None:
+    comparison = with_choice(usual(), Choice(choice))
     assert comparison_exit_code(comparison) == plain
     assert comparison_exit_code(comparison, require_verdict=True) == required
     explored = dataclasses.replace(comparison, exploratory=("why",))
@@ -287,14 +295,14 @@ def test_the_committed_schema_is_what_the_command_prints() -> None:
         lambda body: body.update(exit_code=1),
     ],
 )
-def test_the_schema_refuses_what_is_no_comparison(tmp_path: Path, spoil: Any) -> None:
-    body = checked(compared(declared(), tmp_path))
+def test_the_schema_refuses_what_is_no_comparison(spoil: Any) -> None:
+    body = checked(usual())
     spoil(body)
     assert not validator().is_valid(body)
 
 
-def test_what_is_not_finite_is_null(tmp_path: Path) -> None:
-    comparison = compared(declared(), tmp_path)
+def test_what_is_not_finite_is_null() -> None:
+    comparison = usual()
     look = dataclasses.replace(comparison.look, bound_z=float("inf"), share=float("nan"))
     body = comparison_object(dataclasses.replace(comparison, look=look), ExitCode.OK)
     assert (body["look"]["bound_z"], body["look"]["share"]) == (None, None)
@@ -385,7 +393,7 @@ def test_a_comparison_of_a_newer_loadtest_is_not_replaced(tmp_path: Path) -> Non
     path = tmp_path / "comparison.json"
     path.write_text('{"schema_version": 99}')
     with pytest.raises(NewerError):
-        keep_comparison(path, compared(declared(blocks=2), tmp_path), ExitCode.OK)
+        keep_comparison(path, usual(), ExitCode.OK)
     assert path.read_text() == '{"schema_version": 99}'
 
 
