@@ -197,7 +197,7 @@ def test_away_from_its_run_it_plays_what_it_carries(
     opened = Opened(browser, elsewhere.as_uri(), "light")
     page = opened.page
     page.locator(".worst button").first.click()
-    page.wait_for_function("document.getElementById('call-audio').src.startsWith('data:audio/ogg')")
+    expect(page.locator("#call-audio")).to_have_attribute("src", re.compile("^data:audio/ogg"), timeout=PATIENCE_MS)
     length = page.locator("#call-audio").evaluate(
         "audio => new Promise(done => { audio.addEventListener('loadedmetadata', () => done(audio.duration));"
         " audio.preload = 'metadata'; audio.load(); })"

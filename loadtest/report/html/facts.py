@@ -79,9 +79,9 @@ def methods(pool: Pool | None, comparison: Comparison | None) -> tuple[tuple[str
                 (
                     f"This is look {look.number} of {look.of}, with {100 * look.share:.0f} % of the planned blocks. "
                     f"Looking early costs certainty: the bound is z = {look.bound_z:.2f}, which leaves an error of "
-                    f"{look.tail:.2g} at each end of an interval (one-sided alpha {comparison.alpha:g} over all looks, "
-                    "by Lan and DeMets with O'Brien and Fleming's spending). Several success metrics share their alpha by "
-                    "Holm's method."
+                    f"{look.tail:.2g} at each end of an interval (one-sided alpha {comparison.alpha:g} over all "
+                    "looks, by Lan and DeMets with O'Brien and Fleming's spending). Several success metrics share "
+                    "their alpha by Holm's method."
                 ),
             )
         )
