@@ -127,8 +127,6 @@ def _read_comparison(path: Path) -> Comparison:
 
 
 def _beside(folder: Path, run_id: str) -> RunFolder | None:
-    """The run: the folder itself, in it, in its `results`, or beside it."""
-    if run_id != Path(run_id).name:
-        return None
+    """The run: the folder itself, in it, in its `results`, or beside it. What is no plain name is nowhere."""
     places = (folder.resolve(), folder / run_id, folder / "results" / run_id, folder.resolve().parent / run_id)
     return next((RunFolder(place) for place in places if place.name == run_id and (place / "run.json").is_file()), None)

@@ -64,9 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
                 close_id = made.close(call_id, said + 2, reason=f"{SCRIPT}{IMAGE}{LINK}") if lost else None
                 number = made.turn(call_id, latency, close_id=close_id, **spoken)
                 if lost:
-                    made.gap(
-                        call_id, number, 6500.0, start_s=said + 1.5, end_s=said + 8, close_id=close_id, cause=IMAGE
-                    )
+                    made.gap(call_id, number, 6500.0, start_s=said + 1.5, end_s=said + 8, close_id=close_id, cause=LINK)
     folder = made.write(tmp_path_factory.mktemp("report"))
     sound = (np.random.default_rng(1).normal(0, 900, (62 * 16_000, 2))).astype(np.int16)
     folder.call(CALL).path.mkdir(parents=True)
@@ -134,6 +132,7 @@ def test_hostile_texts_are_shown_and_never_run(opened: Opened) -> None:
     assert page.locator("body img, a[href^='http'], svg a").count() == 0
     assert page.locator("script").count() == 3
     assert SCRIPT in page.locator("#gaps .reason").first.inner_text()
+    assert LINK in page.locator("[data-chart=gaps] svg .ytick").first.text_content()  # type: ignore[operator]
 
 
 def test_the_filter_changes_what_is_shown_and_no_verdict(opened: Opened) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from loadtest.report import words
 from loadtest.report.html.figures import SYMBOLS, Chart, Table, arm_color, clean
 from loadtest.report.html.pool import Pool
+from loadtest.report.rows import outside_text
 
 __all__ = ["gap_lengths"]
 
@@ -55,7 +56,7 @@ def gap_lengths(pool: Pool) -> Chart:
                 rows.append(
                     (
                         arm,
-                        cause.replace("_", " "),
+                        outside_text(cause.replace("_", " ")),
                         str(part.height),
                         str(int(part["lost_turn"].fill_null(value=False).sum())),
                         f"{excess:.1f} s",
@@ -77,7 +78,7 @@ def gap_lengths(pool: Pool) -> Chart:
             "xaxis": {"title": {"text": "length, s"}, "rangemode": "tozero"},
             "yaxis": {
                 "tickvals": list(range(len(causes))),
-                "ticktext": [cause.replace("_", " ") for cause in causes],
+                "ticktext": [outside_text(cause.replace("_", " ")) for cause in causes],
                 "range": [-0.6, max(1, len(causes)) - 0.4],
                 "zeroline": False,
             },

@@ -76,9 +76,10 @@ def test_a_stored_comparison_finds_its_run(tmp_path: Path, where: str) -> None:
     assert "Not all runs are here" not in text
 
 
-@pytest.mark.parametrize("run_id", ["gone", "../gone", "/etc"])
+@pytest.mark.parametrize("run_id", ["gone", f"../{RUN_ID}", "{here}"])
 def test_a_comparison_without_its_runs_is_a_verdict_without_charts(tmp_path: Path, run_id: str) -> None:
-    text = read(make_report(stored(tmp_path / "comparison.json", run_id)).path)
+    run_id = run_id.replace("{here}", str(made(tmp_path).path))
+    text = read(make_report(stored(tmp_path / "deep" / "down" / "comparison.json", run_id)).path)
     assert "Keep ga, reject preview" in text
     assert f"no charts, calls or recordings of {run_id}" in text
     assert 'id="latency"' not in text
