@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from loadtest.analyse.compare.effect import Effect, Settings
@@ -112,11 +112,13 @@ def _subtitle(material: Material) -> str:
     return " · ".join((f"scenario {infos[0].scenario}", *models, f"{pool.calls.height} calls", names))
 
 
-def _kind(material: Material) -> str:
-    if material.summary is not None:
-        return material.summary.kind
-    assert material.comparison is not None
-    return material.comparison.kind
+def _kind(material: Material) -> Literal["rehearsal", "live", "other"]:
+    """The humblest of what the comparison, the summary and the runs say of themselves."""
+    said = {str(run.data.info.kind) for run in material.pool.runs} if material.pool is not None else set()
+    said |= {of.kind for of in (material.summary, material.comparison) if of is not None}
+    if "rehearsal" in said:
+        return "rehearsal"
+    return "live" if said == {"live"} else "other"
 
 
 def _banners(material: Material) -> Iterable[Banner]:
@@ -166,7 +168,7 @@ def _verdicts(material: Material) -> tuple[VerdictView, ...]:
         calls = pool.script_turns.select("run_id", "call_id").unique().height
         per_call = pool.script_turns.height / calls if calls else None
     return tuple(
-        verdict_view(comparison, candidate, turns_per_call=per_call, limits_ms=limits)
+        verdict_view(replace(comparison, kind=_kind(material)), candidate, turns_per_call=per_call, limits_ms=limits)
         for candidate in comparison.candidates.values()
     )
 
@@ -319,7 +321,7 @@ def _change(material: Material) -> Iterable[str]:
     look = comparison.look
     if look.number < look.of:
         yield f"The looks that are left: {look.of - look.number} of {look.of}, as more of the planned blocks come in."
-    if comparison.kind == "rehearsal":
+    if _kind(material) == "rehearsal":
         yield "Real endpoints: nothing in a rehearsal is evidence for or against a model."
     yield (
         "Another script, other callers, another region, another hour of the week: the interval speaks for the calls "

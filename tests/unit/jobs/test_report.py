@@ -71,7 +71,8 @@ def test_a_page_elsewhere_does_not_say_where_the_run_is(tmp_path: Path) -> None:
 def test_a_stored_comparison_finds_its_run(tmp_path: Path, where: str) -> None:
     made(tmp_path)
     text = read(make_report(stored(tmp_path / where)).path)
-    assert "Keep ga, reject preview" in text
+    assert "Reject preview, keep ga: its p95" in text
+    assert "Rehearsal: no choice of model" in text
     assert 'id="latency"' in text
     assert "Not all runs are here" not in text
 

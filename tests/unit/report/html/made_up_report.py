@@ -18,6 +18,7 @@ from loadtest.analyse.compare.result import (
     Verdict,
 )
 from loadtest.analyse.estimate import Interval
+from loadtest.record.run_json import RunKind
 from loadtest.report.html.build import Material, build_page
 from loadtest.report.html.page import render
 from loadtest.report.html.pool import read_pool
@@ -87,6 +88,13 @@ def comparison(*candidates: Candidate, **changes: Any) -> Comparison:
         "candidates": {one.arm: one for one in candidates or (candidate(),)},
     }
     return Comparison(**usual | changes)
+
+
+def live(run: MadeUp) -> MadeUp:
+    """The same run, with Google's endpoints."""
+    arms = {arm: {"model": f"gemini-{arm}", "endpoint": {"google": True}} for arm in run.arms}
+    run.scenario["arms"], run.info["kind"] = arms, RunKind.LIVE
+    return run
 
 
 def page(run: MadeUp, path: Path, of: Comparison | None = None, *, no_comparison: str = "") -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from loadtest.analyse.compare.result import Choice, Gate
 from tests.unit.made_up import RUN_ID, MadeUp, ordinary_run
-from tests.unit.report.html.made_up_report import candidate, comparison, page
+from tests.unit.report.html.made_up_report import candidate, comparison, live, page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp;"
 MOST_BYTES = 8_000_000
@@ -125,7 +125,8 @@ def test_a_rehearsal_chooses_no_model(tmp_path: Path, choice: Choice) -> None:
 
 
 def test_a_live_comparison_says_what_was_decided_why_and_what_was_not_shown(tmp_path: Path) -> None:
-    text = seen(page(ordinary_run(), tmp_path, comparison()))
+    text = seen(page(live(ordinary_run()), tmp_path, comparison()))
+    assert "Rehearsal" not in text
     for part in (
         "Keep ga, reject preview",
         "look 1 of 2",
@@ -135,6 +136,12 @@ def test_a_live_comparison_says_what_was_decided_why_and_what_was_not_shown(tmp_
         "1.20 times [1.15, 1.26] p 0.03 +10 % inferior",
     ):
         assert part in text, part
+
+
+def test_a_comparison_that_calls_a_rehearsal_live_is_not_believed(tmp_path: Path) -> None:
+    text = seen(page(ordinary_run(), tmp_path, comparison(kind="live")))
+    assert "Rehearsal: no choice of model" in text
+    assert "Keep ga, reject preview" not in text
 
 
 def test_one_arm_has_no_verdict_and_says_so(tmp_path: Path) -> None:
