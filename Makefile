@@ -40,7 +40,7 @@ check: .venv/.synced ## lint, formatting, types, layers
 	$(BIN)/lint-imports
 
 .PHONY: slow
-slow: server ## the simulations that take an hour: coverage and false verdicts, into docs/statistics.md
+slow: server ## the simulations that take half an hour: coverage and false verdicts, into docs/statistics.md
 	$(BIN)/pytest -m slow tests/slow
 	$(BIN)/python -m tests.slow
 
