@@ -130,7 +130,9 @@ def _resume(
             f"{options[said[0]]} does not go with --resume: the run goes on as it began."
             + (hint if said == ["agent_log"] else "")
         )
-    return resume_and_measure(RunFolder(run), scenario=scenario, overrides=overrides, blocks_now=blocks_now, console=Console(stderr=True))
+    return resume_and_measure(
+        RunFolder(run), scenario=scenario, overrides=overrides, blocks_now=blocks_now, console=Console(stderr=True)
+    )
 
 
 def _was_said(context: click.Context, name: str) -> bool:

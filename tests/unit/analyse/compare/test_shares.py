@@ -119,7 +119,8 @@ def test_the_p_value_is_that_of_the_interval(tail: float) -> None:
     apart = set()
     for seed in range(60):
         draws = np.random.default_rng(seed)
-        h1, h0 = draws.binomial(32, 0.05, 24).astype(float), draws.binomial(32, draws.choice([0.005, 0.03]), 24) * 1.0
+        h1 = draws.binomial(32, 0.05, 24).astype(np.float64)
+        h0 = draws.binomial(32, draws.choice([0.005, 0.03]), 24).astype(np.float64)
         n = np.full(24, 32.0)
         low, high = share_difference(h1, n, h0, n, tail=tail)
         excluded = low > 0 or high < 0
