@@ -80,14 +80,14 @@ def test_loading_again_speaks_nothing_and_gives_the_same_hashes(spoil: Spoil, in
 @pytest.mark.parametrize(
     ("old", "new", "changed"),
     [
-        ("One moment.", "Two moments.", {"scenario", "audio"}),
-        ("[Tuesday, Friday]", "[Tuesday, Sunday]", {"scenario", "audio"}),
-        ("version: 1", "version: 1\nvoice: en-gb", {"scenario", "audio"}),
-        ("1w2#", "1w3#", {"scenario"}),
-        ("if_silent_s: 2.5", "if_silent_s: 3", {"scenario"}),
-        ("if_silent_s: 2.5", "barge_in: {after_s: 3}", {"scenario"}),
-        ("if_silent_s: 2.5", "asks_tool: true", {"scenario"}),
-        ("if_silent_s: 2.5", "if_silent_s: 2.5\n    pause: {at_s: 0.3, for_s: 1}", {"scenario", "audio"}),
+        ("One moment.", "Two moments.", {"scenario", "script", "audio"}),
+        ("[Tuesday, Friday]", "[Tuesday, Sunday]", {"scenario", "script", "audio"}),
+        ("version: 1", "version: 1\nvoice: en-gb", {"scenario", "script", "audio"}),
+        ("1w2#", "1w3#", {"scenario", "script"}),
+        ("if_silent_s: 2.5", "if_silent_s: 3", {"scenario", "script"}),
+        ("if_silent_s: 2.5", "barge_in: {after_s: 3}", {"scenario", "script"}),
+        ("if_silent_s: 2.5", "asks_tool: true", {"scenario", "script"}),
+        ("if_silent_s: 2.5", "if_silent_s: 2.5\n    pause: {at_s: 0.3, for_s: 1}", {"scenario", "script", "audio"}),
     ],
 )
 def test_hashes_tell_scripts_apart(spoil: Spoil, installed: Installed, old: str, new: str, changed: set[str]) -> None:
