@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 from loadtest.analyse.compare.compare import compare
 from loadtest.analyse.compare.read import Material, read_runs
 from loadtest.analyse.compare.result import SCHEMA_VERSION, Comparison
-from loadtest.errors import ExitCode, NewerError
+from loadtest.errors import ExitCode
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
-from loadtest.record.writer import write_json
+from loadtest.record.writer import check_schema, write_json
 from loadtest.report.comparison_object import comparison_object
 
 __all__ = ["compare_read", "compare_runs", "hold_all", "keep_comparison"]
@@ -61,10 +60,5 @@ def compare_read(read: Material) -> Comparison:
 def keep_comparison(path: Path, comparison: Comparison, code: ExitCode) -> None:
     """Write comparison.json. Raises RecordError; NewerError if there is one of a schema that this version does not
     know."""
-    try:
-        found = json.loads(path.read_text())["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found = 0
-    if not isinstance(found, int) or found > SCHEMA_VERSION:
-        raise NewerError(str(path), found, SCHEMA_VERSION)
+    check_schema(path, SCHEMA_VERSION)
     write_json(path, comparison_object(comparison, code))

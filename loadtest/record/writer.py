@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from loadtest.errors import RecordError
+from loadtest.errors import NewerError, RecordError
 from loadtest.record.codec import encode
 from loadtest.record.events import Event
 from loadtest.redact import own_redactor
 
-__all__ = ["EventWriter", "JsonLines", "write_atomically", "write_json"]
+__all__ = ["EventWriter", "JsonLines", "check_schema", "write_atomically", "write_json"]
 
 
 class JsonLines:
@@ -70,6 +70,16 @@ def write_atomically(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise _unwritable(path, e) from e
+
+
+def check_schema(path: Path, known: int) -> None:
+    """Raise NewerError if there is a file of a schema that this version does not know: it is not to be replaced."""
+    try:
+        found = json.loads(path.read_text())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if not isinstance(found, int) or found > known:
+        raise NewerError(str(path), found, known)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,12 +14,12 @@ from loadtest.analyse.inputs import RunData, read_run
 from loadtest.analyse.limits import limits_touched
 from loadtest.analyse.thresholds import check_thresholds
 from loadtest.analyse.validity import Calls, health_of_tester, verdict_on_validity
-from loadtest.errors import NewerError, RecordError
+from loadtest.errors import RecordError
 from loadtest.record.endpoints import Whose, endpoint_label, run_kind, whose_endpoint
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunKind
 from loadtest.record.tables import ANALYSIS_VERSION
-from loadtest.record.writer import write_atomically, write_json
+from loadtest.record.writer import check_schema, write_atomically, write_json
 from loadtest.report.jsonfile import summary_object
 from loadtest.report.markdown import markdown
 from loadtest.report.terminal import print_summary
@@ -101,12 +100,7 @@ def summarise(folder: RunFolder) -> Summary:
 
 def check_summary(folder: RunFolder) -> None:
     """Raise NewerError if there is a summary of a schema that this version does not know: it is not to be replaced."""
-    try:
-        found = json.loads(folder.summary_json.read_text())["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if not isinstance(found, int) or found > SCHEMA_VERSION:
-        raise NewerError(str(folder.summary_json), found, SCHEMA_VERSION)
+    check_schema(folder.summary_json, SCHEMA_VERSION)
 
 
 def write_summary(folder: RunFolder, summary: Summary) -> None:

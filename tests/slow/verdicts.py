@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Final
 
-from loadtest.analyse.compare.compare import compare
 from loadtest.analyse.compare.experiment import Arm, Experiment
-from loadtest.analyse.compare.power import PROMISE, Goal, needs, rates_at
+from loadtest.analyse.compare.power import PROMISE, Goal, compared, needs, rates_at
 from loadtest.analyse.compare.result import Candidate, Choice
 from loadtest.analyse.compare.simulate import ArmTruth, Truth, simulate
 from loadtest.analyse.compare.verdict import harm_of
@@ -116,7 +115,9 @@ def first_blocks(experiment: Experiment, n: int) -> Experiment:
 
 
 def _a_a_once(seed: int) -> tuple[Choice, dict[str, str]]:
-    candidate = _compared(simulate(SAME, BLOCKS, (1, seed)), CompareSpec(control="ga"), BLOCKS, seed)
+    candidate = compared(
+        simulate(SAME, BLOCKS, (1, seed)), CompareSpec(control="ga"), "preview", "ga", planned=BLOCKS, seed=seed
+    )
     return candidate.choice, _sides(candidate)
 
 
@@ -125,26 +126,10 @@ def _sequential_once(seed: int) -> dict[str, str]:
     spec = CompareSpec(control="ga", looks=LOOKS, success=(), margins={})
     seen: dict[str, str] = {}
     for look in range(1, LOOKS + 1):
-        candidate = _compared(first_blocks(whole, 24 * look), spec, LOOKS * 24, seed)
+        candidate = compared(first_blocks(whole, 24 * look), spec, "preview", "ga", planned=LOOKS * 24, seed=seed)
         for key, side in _sides(candidate).items():
             seen[key] = seen.get(key) or side
     return seen
-
-
-def _compared(experiment: Experiment, spec: CompareSpec, planned: int, seed: int) -> Candidate:
-    return compare(
-        experiment,
-        spec,
-        candidates=("preview",),
-        control="ga",
-        gates=(),
-        runs=(),
-        kind="other",
-        scenario="",
-        planned_blocks=planned,
-        seed=seed,
-        in_full=False,
-    ).candidates["preview"]
 
 
 def _sides(candidate: Candidate) -> dict[str, str]:

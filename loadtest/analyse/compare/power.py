@@ -11,13 +11,26 @@ from typing import Any, Final
 from scipy import stats
 
 from loadtest.analyse.compare.compare import compare
+from loadtest.analyse.compare.experiment import Experiment
 from loadtest.analyse.compare.metrics import METRICS, MIN_VERDICT_BLOCKS
-from loadtest.analyse.compare.result import Choice, Role, Verdict
+from loadtest.analyse.compare.result import Candidate, Choice, Role, Verdict
 from loadtest.analyse.compare.simulate import Truth, simulate, true_effect
 from loadtest.scenario.compare_spec import CompareSpec
 from loadtest.scenario.compared import COMPARED, purpose_of
 
-__all__ = ["CHOICE", "LADDER", "PROMISE", "Goal", "Needs", "enough", "goals", "needs", "rates_at", "shown_at"]
+__all__ = [
+    "CHOICE",
+    "LADDER",
+    "PROMISE",
+    "Goal",
+    "Needs",
+    "compared",
+    "enough",
+    "goals",
+    "needs",
+    "rates_at",
+    "shown_at",
+]
 
 PROMISE: Final = 0.8
 """How often the blocks that are named are enough."""
@@ -66,10 +79,12 @@ def goals(truth: Truth, spec: CompareSpec, candidate: str, control: str) -> tupl
     return tuple(found)
 
 
-def shown_at(truth: Truth, spec: CompareSpec, candidate: str, control: str, blocks: int, seed: int) -> frozenset[Goal]:
-    """Simulate one experiment of so many blocks, and tell what its last look shows."""
-    found = compare(
-        simulate(truth, blocks, (blocks, seed)),
+def compared(
+    experiment: Experiment, spec: CompareSpec, candidate: str, control: str, *, planned: int, seed: int
+) -> Candidate:
+    """What is said of a candidate in a simulated experiment, whose tester is never at fault."""
+    return compare(
+        experiment,
         spec,
         candidates=(candidate,),
         control=control,
@@ -77,10 +92,15 @@ def shown_at(truth: Truth, spec: CompareSpec, candidate: str, control: str, bloc
         runs=(),
         kind="other",
         scenario="",
-        planned_blocks=blocks,
+        planned_blocks=planned,
         seed=seed,
         in_full=False,
     ).candidates[candidate]
+
+
+def shown_at(truth: Truth, spec: CompareSpec, candidate: str, control: str, blocks: int, seed: int) -> frozenset[Goal]:
+    """Simulate one experiment of so many blocks, and tell what its last look shows."""
+    found = compared(simulate(truth, blocks, (blocks, seed)), spec, candidate, control, planned=blocks, seed=seed)
     shown = {Goal(metric=CHOICE, verdict=str(found.choice))}
     for result in found.metrics:
         verdict = result.verdict

@@ -274,7 +274,9 @@ def _differences(material: Material, pool: Pool) -> Chart | None:
     comparison, experiment = material.comparison, material.experiment
     if comparison is None or experiment is None:
         return None
-    settings = Settings(tail=comparison.look.tail, seed=comparison.seed, limit_ms=experiment.reply_limit_ms)
+    settings = Settings(
+        tail=comparison.look.tail, seed=comparison.seed, p_values=False, limit_ms=experiment.reply_limit_ms
+    )
     control = experiment.arms[comparison.control]
     effects: dict[str, dict[float, Effect]] = {
         arm: {q: latency_ratio(q)(experiment.arms[arm], control, settings) for q in QUANTILES}

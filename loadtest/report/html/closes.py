@@ -12,7 +12,7 @@ from loadtest.analyse.closes import server_1011
 from loadtest.analyse.compare.connection_age import rate_by_age
 from loadtest.analyse.rates import estimate_rate
 from loadtest.report import words
-from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Table, arm_color, clean, thin
+from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Table, arm_color, clean, thin, whiskers
 from loadtest.report.html.pool import Pool
 from loadtest.report.rows import outside_text
 
@@ -117,13 +117,7 @@ def by_age(pool: Pool) -> Chart:
                 "x": clean(x),
                 "y": clean(y),
                 "customdata": events,
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": clean(up),
-                    "arrayminus": clean(down),
-                    "color": arm_color(i),
-                },
+                "error_y": whiskers(up, down, i),
                 "marker": {"color": arm_color(i), "symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9},
                 "hovertemplate": "%{y:.3f} a minute, of %{customdata} closes<extra>%{fullData.name}</extra>",
             }

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DASHES", "SYMBOLS", "Chart", "Floats", "Ints", "Table", "arm_color", "clean", "thin"]
+__all__ = ["DASHES", "SYMBOLS", "Chart", "Floats", "Ints", "Table", "arm_color", "clean", "thin", "whiskers"]
 
 DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "star", "cross")
@@ -57,3 +57,14 @@ def thin(n: int, most: int) -> npt.NDArray[np.int64]:
 def clean(values: Sequence[float | None] | Floats, digits: int = 4) -> list[float | None]:
     """Numbers as JSON takes them: rounded, what is no number as null."""
     return [None if v is None or not np.isfinite(v) else round(float(v), digits) for v in values]
+
+
+def whiskers(up: Sequence[float], down: Sequence[float], index: int) -> dict[str, Any]:
+    """Error bars of an arm's points, from the point to either end of its interval."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": clean(up),
+        "arrayminus": clean(down),
+        "color": arm_color(index),
+    }

@@ -14,7 +14,7 @@ from loadtest.analyse.quantiles import estimate_quantile, order_statistic
 from loadtest.analyse.shares import estimate_share
 from loadtest.report import words
 from loadtest.report.html.effects import effect_text, quantile_text
-from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Ints, Table, arm_color, clean, thin
+from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Ints, Table, arm_color, clean, thin, whiskers
 from loadtest.report.html.pool import Pool
 
 __all__ = [
@@ -117,13 +117,11 @@ def quantile_differences(arms: Sequence[str], control: str, effects: dict[str, d
                 "name": arm,
                 "x": [f"p{q * 100:g}" for q in known],
                 "y": clean(value),
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": clean([float(h or 0) - v for h, v in zip(high, value, strict=True)]),
-                    "arrayminus": clean([v - float(lo or 0) for lo, v in zip(low, value, strict=True)]),
-                    "color": arm_color(i),
-                },
+                "error_y": whiskers(
+                    [float(h or 0) - v for h, v in zip(high, value, strict=True)],
+                    [v - float(lo or 0) for lo, v in zip(low, value, strict=True)],
+                    i,
+                ),
                 "line": {"color": arm_color(i), "width": 1},
                 "marker": {"symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9, "color": arm_color(i)},
                 "hovertemplate": "%{x}: %{y:.3f} times<extra>%{fullData.name}</extra>",

@@ -11,7 +11,7 @@ import polars as pl
 from loadtest.analyse.quantiles import estimate_quantile
 from loadtest.report import words
 from loadtest.report.html.effects import quantile_text
-from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Ints, Table, arm_color, clean, thin
+from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Floats, Ints, Table, arm_color, clean, thin, whiskers
 from loadtest.report.html.latency import pooled_blocks
 from loadtest.report.html.pool import Pool
 
@@ -119,13 +119,7 @@ def latency_by_concurrency(pool: Pool) -> Chart:
                 "name": arm,
                 "x": clean(x),
                 "y": clean(y),
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": clean(up),
-                    "arrayminus": clean(down),
-                    "color": arm_color(i),
-                },
+                "error_y": whiskers(up, down, i),
                 "line": {"color": arm_color(i), "width": 1, "dash": DASHES[i % len(DASHES)]},
                 "marker": {"color": arm_color(i), "symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9},
                 "hovertemplate": "median %{y:.2f} s<extra>%{fullData.name}</extra>",

@@ -10,7 +10,7 @@ from loadtest.analyse.quantiles import estimate_quantile
 from loadtest.analyse.shares import estimate_share
 from loadtest.report import words
 from loadtest.report.html.effects import quantile_text
-from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Table, arm_color, clean, thin
+from loadtest.report.html.figures import DASHES, SYMBOLS, Chart, Table, arm_color, clean, thin, whiskers
 from loadtest.report.html.latency import block_medians, pooled_blocks
 from loadtest.report.html.pool import Pool
 from loadtest.report.rows import outside_text
@@ -50,13 +50,7 @@ def by_line(pool: Pool) -> Chart:
                 "name": arm,
                 "x": clean(x),
                 "y": clean(y),
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": clean(up),
-                    "arrayminus": clean(down),
-                    "color": arm_color(i),
-                },
+                "error_x": whiskers(up, down, i),
                 "marker": {"color": arm_color(i), "symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9},
                 "hovertemplate": "median %{x:.2f} s<extra>%{fullData.name}</extra>",
             }
