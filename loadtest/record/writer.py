@@ -59,13 +59,22 @@ class EventWriter(JsonLines):
         self.write(encode(event))
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`; readers see the old file or the new one, never a part. Raises RecordError."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace `path` by `data`; readers see the old file or the new one, never a part. Raises RecordError.
+
+    durable: so, too, if the machine loses its power.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as e:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -86,6 +95,14 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """`write_atomically` of readable JSON, keys in the order given."""
     value = own_redactor(os.environ).value(value)
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _unwritable(path: Path, e: OSError) -> RecordError:
