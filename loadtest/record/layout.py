@@ -99,6 +99,20 @@ class RunFolder:
         """What `loadtest compare` said of this run alone."""
         return self.path / "comparison.json"
 
+    @property
+    def night_json(self) -> Path:
+        """Of a run that `loadtest nightly` made: which night it is of, and what was told of it."""
+        return self.path / "night.json"
+
+    @property
+    def night_md(self) -> Path:
+        return self.path / "night.md"
+
+    @property
+    def junit_xml(self) -> Path:
+        """What was told of the night, for CI systems."""
+        return self.path / "junit.xml"
+
     def call(self, call_id: str) -> CallFolder:
         return CallFolder(self.path / "calls" / call_id)
 
