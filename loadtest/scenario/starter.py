@@ -72,8 +72,8 @@ def _arms(chosen: Choices) -> list[str]:
     lines = ["# The endpoints under test, interleaved call by call."]
     if chosen.agent == "command":
         lines += [
-            "# The run starts the command; docs/your-agent.md says what it finds in its environment. It must register under",
-            "# name. If arms share it, each call's model and endpoint are in its dispatch metadata (loadtest.model).",
+            "# The run starts the command; docs/your-agent.md says what it finds in its environment. It must register",
+            "# under name. If arms share it, each call's model and endpoint are in its dispatch metadata (loadtest.model).",
         ]
     lines.append("arms:")
     for name, model in zip(_arm_names(chosen.models), chosen.models, strict=True):
