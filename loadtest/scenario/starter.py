@@ -73,7 +73,7 @@ def _arms(chosen: Choices) -> list[str]:
     if chosen.agent == "command":
         lines += [
             "# The run starts the command; docs/your-agent.md says what it finds in its environment. It must register",
-            "# under name. If arms share it, a call's model and endpoint are in its dispatch metadata (loadtest.model).",
+            "# under name. If arms share it, a call's dispatch metadata has its model and endpoint (loadtest.model).",
         ]
     lines.append("arms:")
     for name, model in zip(_arm_names(chosen.models), chosen.models, strict=True):
