@@ -20,7 +20,7 @@ from loadtest.record.tables import ANALYSIS_VERSION, table_analysis
 from loadtest.scenario.models import Scenario
 from loadtest.scenario.resolved import canonical_hash
 
-__all__ = ["ReadRun", "read_one"]
+__all__ = ["ReadRun", "fingerprint_of", "read_one"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +56,7 @@ def read_one(folder: RunFolder, allowed: Collection[str]) -> ReadRun:
     tables = read_tables(folder)
     arms = tuple(scenario.arms)
     blocks = complete_blocks(tables.calls, arms, scenario.calls_per_block)
-    hosts = {arm: _hosts(tables, arm) for arm in arms}
-    made_of = {
-        name: arm_fingerprint(arm, info.arms.get(name, {}), hosts[name], seen_software(folder, _samples(tables, name)))
-        for name, arm in scenario.arms.items()
-    }
-    kind = run_kind(scenario.arms, hosts)
-    declared = canonical_hash(None if scenario.compare is None else scenario.compare.model_dump(mode="json"))
+    made_of, kind, fingerprint = _made_of(folder, info, scenario, tables)
     recorded = info.hashes.get("margins")
     limit_ms, greeting_ms = scenario.reply_limit_s * 1000, scenario.callee.greeting_limit_s * 1000
     return ReadRun(
@@ -75,7 +69,7 @@ def read_one(folder: RunFolder, allowed: Collection[str]) -> ReadRun:
         left_out=tables.calls["block"].drop_nulls().n_unique() - len(blocks),
         arms={arm: arm_arrays(arm, tables.of(arm, blocks), blocks, limit_ms, greeting_ms) for arm in arms},
         made_of=made_of,
-        fingerprint=run_fingerprint(info, scenario, kind, declared, made_of) | {"analysis": str(analysis)},
+        fingerprint=fingerprint | {"analysis": str(analysis)},
         tally=tally_run(
             tables,
             _plan(folder),
@@ -87,6 +81,30 @@ def read_one(folder: RunFolder, allowed: Collection[str]) -> ReadRun:
         ),
         strange_arms=tuple(sorted(set(tables.calls["arm"].drop_nulls()) - set(arms))),
     )
+
+
+def fingerprint_of(folder: RunFolder) -> dict[str, str]:
+    """What a run that was measured was made of, by name, whatever analysis made its tables, and also if it has one arm.
+
+    Raises RecordError.
+    """
+    info, scenario = RunInfo.read(folder), read_run_scenario(folder)
+    _, _, fingerprint = _made_of(folder, info, scenario, read_tables(folder))
+    return fingerprint | {"analysis": str(table_analysis(folder.table("turns")))}
+
+
+def _made_of(
+    folder: RunFolder, info: RunInfo, scenario: Scenario, tables: RunTables
+) -> tuple[dict[str, dict[str, str]], RunKind, dict[str, str]]:
+    """The fingerprints of the arms, whose endpoints they are, and the fingerprint of the run."""
+    hosts = {arm: _hosts(tables, arm) for arm in scenario.arms}
+    made_of = {
+        name: arm_fingerprint(arm, info.arms.get(name, {}), hosts[name], seen_software(folder, _samples(tables, name)))
+        for name, arm in scenario.arms.items()
+    }
+    kind = run_kind(scenario.arms, hosts)
+    declared = canonical_hash(None if scenario.compare is None else scenario.compare.model_dump(mode="json"))
+    return made_of, kind, run_fingerprint(info, scenario, kind, declared, made_of)
 
 
 def _check_analysis(folder: RunFolder, allowed: Collection[str]) -> int | None:
@@ -119,8 +137,11 @@ def _plan(folder: RunFolder) -> pl.DataFrame | None:
     if not folder.plan.exists():
         return None
     try:
-        return pl.read_parquet(folder.plan, columns=["block", "pair", "arm", "line_hashes"])
+        there = pl.read_parquet_schema(folder.plan)
+        plan = pl.read_parquet(folder.plan, columns=["block", "arm", "line_hashes", *(["pair"] if "pair" in there else [])])
     except (OSError, pl.exceptions.PolarsError) as e:
         raise RecordError(
             f"{folder.plan}: cannot be read as a plan: {e}", remedy="Restore it from a copy of the run."
         ) from e
+    # A plan of another tool may not say which calls of a block belong together: those that come n-th in their arms.
+    return plan if "pair" in there else plan.with_columns(pair=pl.int_range(pl.len()).over("block", "arm"))
