@@ -22,7 +22,7 @@ __all__ = ["differences"]
 
 MACHINE = ("cores", "system", "machine")
 """Of the host. Its kernel may be updated between two parts; each says its own."""
-FREE = ("description: ", "limits.")
+FREE = ("description: ", "limits.", "nightly")
 """Of a scenario, what changes no call: limits may be raised once they are reached."""
 
 

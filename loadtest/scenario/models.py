@@ -15,6 +15,7 @@ from loadtest.scenario.arms import Arm
 from loadtest.scenario.base import Model, Name, Version
 from loadtest.scenario.callee import CalleeSpec
 from loadtest.scenario.compare_spec import CompareSpec, factor_problem
+from loadtest.scenario.nightly_spec import NightlySpec
 
 __all__ = ["Arrivals", "Limits", "Scenario", "ValidityLimits"]
 
@@ -130,6 +131,8 @@ class Scenario(Model):
     """When the tester calls its own figures invalid."""
     limits: Limits = Limits()
     """What a run against Google's endpoints may use."""
+    nightly: NightlySpec | None = None
+    """How `loadtest nightly` goes about it."""
     recordings: Literal["all", "gaps", "none"] = "all"
     """Which stay when the run has been measured. gaps: those of calls with a gap or a disputed turn."""
     transcripts: bool = False
@@ -155,6 +158,8 @@ class Scenario(Model):
             problems.append(f"compare.control: expected one of the arms {', '.join(self.arms)}")
         if self.compare is not None and (wrong := factor_problem(self.compare, self.arms)) is not None:
             problems.append(wrong)
+        if self.nightly is not None and self.nightly.verdict_nights > 1 and self.compare is None:
+            problems.append("nightly.verdict_nights: there is no verdict without `compare`: declare what is compared")
         for name, arm in self.arms.items():
             if arm.agent.external and self.stack == "embedded":
                 problems.append(

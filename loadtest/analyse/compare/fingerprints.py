@@ -42,7 +42,7 @@ BY_FACTOR: Final[Mapping[str, frozenset[str]]] = {
 ASIDE: Final = frozenset(
     {
         *("version", "name", "description", "seed", "blocks", "arms", "thresholds", "compare", "cap", "hosts"),
-        *("acknowledge", "limits", "recordings", "transcripts", "phone_numbers"),
+        *("acknowledge", "limits", "nightly", "recordings", "transcripts", "phone_numbers"),
     }
 )
 """Of a scenario: what changes no call, or stands in the fingerprint under a name of its own."""

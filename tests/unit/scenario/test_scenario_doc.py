@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from loadtest.scenario import arms, base, callee, compare_spec, endpoint, faults, impairments, models
+from loadtest.scenario import arms, base, callee, compare_spec, endpoint, faults, impairments, models, nightly_spec
 from loadtest.scenario.catalogue import FAULTS
 from loadtest.scenario.compared import COMPARED
 from loadtest.scenario.hosts import host_problems
@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Compare": (compare_spec.CompareSpec,),
     "Validity": (models.ValidityLimits,),
     "Limits": (models.Limits,),
+    "Nightly": (nightly_spec.NightlySpec,),
     "Script": (callee.Script,),
     "Line": (callee.ScriptLine,),
     "Barge-in": (callee.BargeIn,),
@@ -63,7 +64,7 @@ def names(cell: str) -> list[str]:
 
 def test_every_model_has_a_section() -> None:
     documented = {model for group in SECTIONS.values() for model in group}
-    modules = (models, arms, callee, base, compare_spec, endpoint, faults, impairments)
+    modules = (models, arms, callee, base, compare_spec, endpoint, faults, impairments, nightly_spec)
     public = [getattr(module, name) for module in modules for name in module.__all__]
     models_of = {m for m in public if isinstance(m, type) and issubclass(m, BaseModel)}
     assert models_of - {base.Model} == documented
