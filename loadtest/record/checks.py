@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Check", "Result", "check_of", "with_result"]
+from loadtest.errors import ExitCode
+
+__all__ = ["Check", "Result", "check_of", "exit_of", "with_result"]
 
 
 class Result(StrEnum):
@@ -42,3 +44,11 @@ def check_of(body: Mapping[str, Any]) -> Check:
 def with_result(checks: Iterable[Check], *results: Result) -> tuple[Check, ...]:
     """Those of which one of these came, in their order."""
     return tuple(check for check in checks if check.result in results)
+
+
+def exit_of(checks: Iterable[Check]) -> ExitCode:
+    """3 if anything is invalid, else 4 if anything failed, else 0: what is open is a line of text."""
+    results = {check.result for check in checks}
+    if Result.INVALID in results:
+        return ExitCode.INVALID
+    return ExitCode.THRESHOLD_FAILED if Result.FAILED in results else ExitCode.OK

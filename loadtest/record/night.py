@@ -75,7 +75,7 @@ class Night:
     def write(self, folder: RunFolder) -> None:
         """Write night.json atomically. Raises RecordError, and NewerError before replacing what it does not know."""
         check_schema(folder.night_json, SCHEMA_VERSION)
-        write_json(folder.night_json, self.as_object())
+        write_json(folder.night_json, self.as_object(), durable=True)
 
     def as_object(self) -> dict[str, Any]:
         """The object of night.json: field names are keys, the night is YYYY-MM-DD."""

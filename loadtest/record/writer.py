@@ -91,10 +91,11 @@ def check_schema(path: Path, known: int) -> None:
         raise NewerError(str(path), found, known)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = False) -> None:
     """`write_atomically` of readable JSON, keys in the order given."""
     value = own_redactor(os.environ).value(value)
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode(), durable=durable)
 
 
 def _sync_folder(path: Path) -> None:

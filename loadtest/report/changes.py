@@ -1,0 +1,131 @@
+"""What is told of a night that was held against those before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from loadtest.analyse.nightly.alarms import LEAST_NIGHTS, Alarm, Tonight, Watched
+from loadtest.analyse.nightly.prediction import Prediction
+from loadtest.record.checks import Check, Result
+from loadtest.report.rows import plural
+from loadtest.scenario.compared import COMPARED
+
+__all__ = ["alarm_object", "change_checks", "tonight_of"]
+
+GROUP = "changes"
+
+
+def tonight_of(watched: Watched, run_id: str) -> tuple[Alarm, ...]:
+    """The changes that this run of the last night confirmed."""
+    return tuple(alarm for alarm in watched.tonight if alarm.run_id == run_id)
+
+
+def change_checks(watched: Watched, run_id: str) -> tuple[Check, ...]:
+    """A check for each series that has a baseline, and one for all that have none yet."""
+    return tuple(_checks(watched, run_id))
+
+
+def alarm_object(alarm: Alarm) -> dict[str, Any]:
+    """An alarm as JSON: ratios candidate / control, or differences in the metric's unit; dates YYYY-MM-DD."""
+    value, low, high = (_natural(alarm.metric, x) for x in (alarm.value, alarm.expected.low, alarm.expected.high))
+    return {
+        "metric": alarm.metric,
+        "arm": alarm.arm,
+        "control": alarm.control,
+        "night": alarm.night.isoformat(),
+        "since": alarm.since.isoformat(),
+        "scale": COMPARED[alarm.metric].scale,
+        "unit": COMPARED[alarm.metric].unit,
+        "value": value,
+        "expected_low": low,
+        "expected_high": high,
+        "level": alarm.level,
+        "baseline_nights": alarm.expected.n,
+        "p": alarm.p,
+        "series": alarm.series,
+        "better": _better(alarm),
+    }
+
+
+def _checks(watched: Watched, run_id: str) -> Iterator[Check]:
+    alarms = {_key(alarm): alarm for alarm in tonight_of(watched, run_id)}
+    mine = [one for one in watched.standing if one.run_id == run_id]
+    if not mine:
+        yield Check(
+            group=GROUP,
+            name="nothing watched",
+            result=Result.OPEN,
+            text="this night has no figure that could be held against other nights: it is invalid, or has one arm",
+        )
+    for one in mine:
+        name = f"{COMPARED[one.metric].title}, {one.arm} / {one.control}"
+        if (alarm := alarms.get(_key(one))) is not None:
+            yield Check(group=GROUP, name=name, result=Result.FAILED, text=_confirmed(alarm))
+        elif one.expected is not None and one.level is not None:
+            yield Check(
+                group=GROUP,
+                name=name,
+                result=Result.OPEN if one.suspected else Result.PASSED,
+                text=_seen(one.metric, one.value, one.expected, one.level)
+                + ("; one more such night confirms it" if one.suspected else ""),
+            )
+    if young := [one for one in mine if one.expected is None and _key(one) not in alarms]:
+        yield _no_baseline(young, len(mine))
+
+
+def _no_baseline(young: Sequence[Tonight], of: int) -> Check:
+    fewest = min(one.nights for one in young)
+    which = "" if len(young) == of else f" for {len(young)} of {of} series"
+    return Check(
+        group=GROUP,
+        name="no baseline yet",
+        result=Result.OPEN,
+        text=f"{plural(fewest, 'night')} of the same making came before this one{which}; changes are told from "
+        f"{LEAST_NIGHTS} on",
+    )
+
+
+def _confirmed(alarm: Alarm) -> str:
+    since = "" if alarm.since == alarm.night else f", since the night of {alarm.since.isoformat()}"
+    seen = _seen(alarm.metric, alarm.value, alarm.expected, alarm.level)
+    return f"{'better' if _better(alarm) else 'worse'}: {seen}, p {_small(alarm.p)}{since}"
+
+
+def _seen(metric: str, value: float, expected: Prediction, level: float) -> str:
+    low, high = _text(metric, expected.low), _text(metric, expected.high)
+    return (
+        f"{_text(metric, value)}{_unit(metric)}, expected {low} to {high} ({100 * level:.4g} % interval from "
+        f"{expected.n} nights)"
+    )
+
+
+def _better(alarm: Alarm) -> bool:
+    lower = alarm.value < alarm.expected.mean
+    return lower if COMPARED[alarm.metric].lower_is_better else not lower
+
+
+def _key(one: Alarm | Tonight) -> tuple[str, str, str]:
+    return one.metric, one.arm, one.control
+
+
+def _natural(metric: str, value: float) -> float:
+    return math.exp(value) if COMPARED[metric].scale == "ratio" else value
+
+
+def _text(metric: str, value: float) -> str:
+    natural = _natural(metric, value)
+    if COMPARED[metric].scale == "ratio":
+        return f"× {natural:.3g}"
+    return f"{100 * natural:+.2f}" if COMPARED[metric].unit == "share" else f"{natural:+.2f}"
+
+
+def _unit(metric: str) -> str:
+    if COMPARED[metric].scale == "ratio":
+        return ""
+    return " points" if COMPARED[metric].unit == "share" else f" {COMPARED[metric].unit}"
+
+
+def _small(p: float) -> str:
+    return "below 0.0001" if p < 1e-4 else f"{p:.2g}"

@@ -1,0 +1,66 @@
+"""A night on a terminal: at most 100 columns, colours only where the console has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from loadtest.errors import ExitCode
+from loadtest.record.checks import Check, Result
+from loadtest.record.night import Night
+from loadtest.report.nightly_words import MARKS, figure_rows, heading, title, to_tell
+
+__all__ = ["print_night"]
+
+WIDTH: Final = 100
+LABEL: Final = 22
+STYLES: Final = {
+    Result.FAILED: "bold red",
+    Result.INVALID: "bold red",
+    Result.OPEN: "yellow",
+    Result.PASSED: "green",
+}
+
+
+def print_night(night: Night, console: Console, *, folder: Path) -> None:
+    """Print it. Texts are never read as markup: some of them come from the other side of a call. folder: the run's."""
+    width = min(WIDTH, console.width)
+    fine = night.exit_code == ExitCode.OK
+    parts: list[RenderableType] = [
+        Text(),
+        Text.assemble(
+            (title(night), "bold"), "  ", (heading(night), "bold" if night.kind == "live" else "bold reverse yellow")
+        ),
+        Text(night.sentence or "", style="green" if fine else "bold red"),
+        Rule(Text("figures", style="bold cyan"), align="left", style="dim"),
+        _figures(night),
+    ]
+    if told := to_tell(night.checks):
+        parts += [Rule(Text("what to know", style="bold cyan"), align="left", style="dim"), *map(_check, told)]
+    parts.append(Rule(style="dim"))
+    parts += [Text(note, style="dim") for note in night.notes]
+    console.print(Group(*parts), width=width)
+    console.print(Text.assemble("Results: ", (str(folder), "bold"), f"  exit code {night.exit_code}"), soft_wrap=True)
+
+
+def _check(check: Check) -> RenderableType:
+    text = Text.assemble((f"{MARKS[check.result]} ", STYLES[check.result]), (check.name, "bold"), f": {check.text}")
+    return Padding(text, (0, 0, 0, 2))
+
+
+def _figures(night: Night) -> Table:
+    head, *rows = figure_rows(night)
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(width=LABEL)
+    for _ in head[1:]:
+        table.add_column(ratio=1, overflow="fold")
+    table.add_row(*(Text(cell, "bold") for cell in head))
+    for label, *cells in rows:
+        table.add_row(Text(label, "dim"), *map(Text, cells))
+    return table
