@@ -29,12 +29,18 @@ __all__ = ["resume_and_measure"]
 
 
 def resume_and_measure(
-    folder: RunFolder, *, scenario: Path | None, overrides: Sequence[str], blocks_now: int | None, console: Console
+    folder: RunFolder,
+    *,
+    scenario: Path | None,
+    overrides: Sequence[str],
+    blocks_now: int | None,
+    console: Console,
+    time_limit_s: float | None = None,
 ) -> Finished:
     """Place the blocks of the run's plan that are not complete, each from its first slot, and measure the whole run.
 
     scenario: its file, if it is not where it was. overrides: besides those that the run began with; what changes a call
-    is refused. blocks_now: only so many of these blocks.
+    is refused. blocks_now: only so many of these blocks. time_limit_s: see `run_in`.
 
     Raises ResumeError, before anything in the folder changes, if something is not as it was; NothingLeftError if every
     block is complete; and what `run_and_measure` raises.
@@ -59,7 +65,7 @@ def resume_and_measure(
         now = stands.next_blocks(blocks_now)
         used = _used(info)
         say_use(check_all(loaded, now, info.cap, used), console)
-        return _take_up(folder, info, loaded, now, stands, used, console, lock)
+        return _take_up(folder, info, loaded, now, stands, used, console, lock, time_limit_s)
 
 
 def _load(info: RunInfo, folder: RunFolder, scenario: Path | None, overrides: Sequence[str]) -> LoadedScenario:
@@ -90,6 +96,7 @@ def _take_up(
     used: Mapping[str, Use],
     console: Console,
     lock: int,
+    time_limit_s: float | None,
 ) -> Finished:
     blocks = {call.block for call in now}
     tried = [call.call_id for call in now if call.call_id in stands.tried]
@@ -113,7 +120,9 @@ def _take_up(
         before_dialling=lambda: set_calls_aside(folder, aside, frozenset(tried)),
     )
     partial = len(blocks) < stands.blocks - stands.complete
-    return run_in(folder, info, loaded, now, console, lock, None, taken_up=taken_up, partial=partial)
+    return run_in(
+        folder, info, loaded, now, console, lock, None, taken_up=taken_up, partial=partial, time_limit_s=time_limit_s
+    )
 
 
 def _parts(info: RunInfo, blocks: int) -> tuple[Part, ...]:

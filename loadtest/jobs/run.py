@@ -24,6 +24,7 @@ from loadtest.plan.cost import Use, add_use, check_limits, planned_use, use_text
 from loadtest.record.layout import RunFolder
 from loadtest.record.lock import hold
 from loadtest.record.run_json import RunInfo, RunState, host
+from loadtest.record.run_scenario import read_run_scenario
 from loadtest.scenario.access import LiveKitAccess
 from loadtest.scenario.hosts import check_environment, check_hosts
 from loadtest.scenario.load import LoadedScenario, load_scenario
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from loadtest.report.view import Summary
     from loadtest.run.parts import TakenUp
 
-__all__ = ["Finished", "check_all", "first_blocks", "run_and_measure", "run_in", "say_use"]
+__all__ = ["Finished", "check_all", "first_blocks", "measure_and_keep", "run_and_measure", "run_in", "say_use"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +148,19 @@ def run_in(
     *,
     taken_up: TakenUp | None = None,
     partial: bool = False,
+    time_limit_s: float | None = None,
 ) -> Finished:
     """Place calls into a run's folder, and measure all that is there. lock: held on the folder.
 
-    plan: what of the run's plan is to be placed now. partial: it is not all that is left. Raises LoadtestError.
+    plan: what of the run's plan is to be placed now. partial: it is not all that is left. time_limit_s: after that the
+    run ends in order. Raises LoadtestError.
     """
     warnings = info.warnings if taken_up is None else ()  # those of earlier parts were told then
     for text in (f"Results: {folder.path}", *(f"Warning: {warning}" for warning in warnings)):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     failure: LoadtestError | None = None
     try:
-        info = asyncio.run(_run(loaded, plan, folder, info, console, lock, taken_up, partial))
+        info = asyncio.run(_run(loaded, plan, folder, info, console, lock, taken_up, partial, time_limit_s))
     except LoadtestError as e:
         failure = e
         with contextlib.suppress(RecordError):
@@ -167,20 +170,16 @@ def run_in(
             raise failure
         raise InterruptedRunError("stopped before the first call was due", remedy="Nothing was measured; run it again.")
     # Not before: a scenario that cannot be run is refused at once, and statistics take seconds to import.
-    from loadtest.measure.run import measure_run
-    from loadtest.report.summary import exit_code, summarise, write_summary
+    from loadtest.report.summary import exit_code
 
     console.print("Measuring.", markup=False, highlight=False)
     try:
         _keep_log(folder, log, console)
-        measure_run(folder)
-        summary = summarise(folder)
-        write_summary(folder, summary)
+        summary = measure_and_keep(folder, console)
     except RecordError as e:
         first = failure or e
         first.remedy += f" What was recorded is kept: measure it then with `loadtest measure {folder.path}`."
         raise first from None
-    _keep_recordings(loaded.scenario.recordings, folder, console)
     if info.state in {RunState.INTERRUPTED, RunState.PARTIAL, RunState.ABORTED}:
         text = f"The rest of the plan: loadtest run --resume {folder.path}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -190,6 +189,19 @@ def run_in(
         raise failure
     code = ExitCode.INTERRUPTED if info.state is RunState.INTERRUPTED else exit_code(summary)
     return Finished(folder, summary, code)
+
+
+def measure_and_keep(folder: RunFolder, console: Console) -> Summary:
+    """Tables and summary of what was recorded; then only the recordings stay that the scenario keeps. Raises
+    RecordError."""
+    from loadtest.measure.run import measure_run
+    from loadtest.report.summary import summarise, write_summary
+
+    measure_run(folder)
+    summary = summarise(folder)
+    write_summary(folder, summary)
+    _keep_recordings(read_run_scenario(folder).recordings, folder, console)
+    return summary
 
 
 def _keep_recordings(which: Literal["all", "gaps", "none"], folder: RunFolder, console: Console) -> None:
@@ -207,6 +219,13 @@ def _keep_recordings(which: Literal["all", "gaps", "none"], folder: RunFolder, c
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def _time_is_up(limit_s: float) -> EndedEarlyError:
+    return EndedEarlyError(
+        f"ended early at its time limit of {limit_s / 60:g} minutes",
+        remedy="Plan fewer blocks, or raise the limit, nightly.time_limit_minutes.",
+    )
+
+
 async def _run(
     loaded: LoadedScenario,
     plan: tuple[PlannedCall, ...],
@@ -216,6 +235,7 @@ async def _run(
     lock: int,
     taken_up: TakenUp | None,
     partial: bool,
+    time_limit_s: float | None,
 ) -> RunInfo:
     from loadtest.run.progress import progress_for
     from loadtest.run.session import RunSession
@@ -224,6 +244,8 @@ async def _run(
         loaded, plan, folder, info, progress_for(console), inherit=(lock,), taken_up=taken_up, partial=partial
     )
     loop = asyncio.get_running_loop()
+    if time_limit_s is not None:
+        loop.call_later(time_limit_s, session.end_early, _time_is_up(time_limit_s))
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the terminal's end is nothing to stop for
         numbers.append(signal.SIGHUP)

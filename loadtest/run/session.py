@@ -10,7 +10,7 @@ from dataclasses import replace
 from loadtest.call.lag import watch_loop
 from loadtest.call.spec import CallSpec
 from loadtest.clock import Clocks, RunClock, utc_now
-from loadtest.errors import RecordError, StackError
+from loadtest.errors import EndedEarlyError, RecordError, StackError
 from loadtest.plan.calls import PlannedCall
 from loadtest.record.events import Dropped
 from loadtest.record.layout import RunFolder
@@ -88,6 +88,10 @@ class RunSession:
     def stop(self) -> None:
         """Ask for an orderly end; asked again, for an end at once."""
         self._ending.stop()
+
+    def end_early(self, why: EndedEarlyError) -> None:
+        """Ask for an orderly end before the plan is done; the first reason counts."""
+        self._ending.end_early(why)
 
     async def run(self) -> RunInfo:
         """Do it all. Returns the final run.json, which is on disk too. Raises LoadtestError when the run failed.

@@ -121,7 +121,9 @@ class Asked:
 def take_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
     asked: list[Asked] = []
 
-    def run_in(_folder: object, info: Any, _loaded: object, plan: Any, *_: object, taken_up: Any, partial: Any) -> None:
+    def run_in(
+        _folder: object, info: Any, _loaded: object, plan: Any, *_: object, taken_up: Any, partial: Any, **__: object
+    ) -> None:
         asked.append(Asked(info, plan, taken_up, partial))
 
     monkeypatch.setattr(resume, "run_in", run_in)
