@@ -78,7 +78,8 @@ def judge(
         fault=fault,
         plugin=plugin,
         evidence=evidence,
-        valid=all(_valid(row) for row in (*script, call)),
+        # A gap may go on beyond what its turn is judged by.
+        valid=all(_valid(row) for row in (*script, call)) and all(gap["cause"] != "tester" for gap in rows.gaps),
         audible=bool(way.get("audible", True)),
         agrees=not differences and not wrong,
         differences=differences,

@@ -25,6 +25,7 @@ from loadtest.record.layout import RunFolder
 from loadtest.record.plan_io import read_plan
 from loadtest.record.reader import CallEvents
 from tests.e2e.harness import REPOSITORY
+from tests.faults.collected import read_slots
 from tests.faults.evidence import read_record
 from tests.faults.scenario import PLUGINS, arm_of
 from tests.faults.truths import Strike, strikes
@@ -80,14 +81,14 @@ def _body(kept: Kept) -> dict[str, Any]:
 
 def _of_run(folder: RunFolder) -> list[Kept]:
     """The calls that were as expected with the probe."""
-    slots = json.loads((folder.path / "faults.json").read_text())
+    slots = read_slots(folder)
     judged = json.loads((folder.path / "judged.json").read_text())["verdicts"]
     right = {v["call_id"] for v in judged if v["evidence"] == "probe" and v["agrees"]}
     struck, plugins = strikes(folder), {arm_of(plugin): plugin for plugin in PLUGINS}
     found = []
     for planned in read_plan(folder.plan):
         asked = slots[str(planned.slot)]
-        if planned.call_id in right:
+        if planned.call_id in right and asked["fault"] is not None:
             of = struck[planned.call_id]
             record = read_record(folder, planned)
             found.append(Kept(asked["fault"], plugins[planned.arm], asked["variant"], of, record))

@@ -20,6 +20,7 @@ def page(
     versions: Mapping[str, str],
     generations: Mapping[str, Mapping[str, str]],
     noticed: Sequence[str],
+    again: Sequence[str],
     found: Sequence[Cell],
     controls: Controls,
     differences: Sequence[Difference],
@@ -28,7 +29,7 @@ def page(
     summaries: Mapping[str, str],
 ) -> str:
     """The page. summaries: one line on what each fault is. generations: packages by arm. noticed: what the summary of
-    the whole run says of its closes.
+    the whole run says of its closes. again: faults that had to be dialled a second time.
     """
     plugins = sorted({cell.plugin for cell in found})
     dialled = sum(cell.dialled for cell in found if cell.evidence == "probe")
@@ -47,6 +48,7 @@ def page(
         *(f"- {plugin}: {_versions(of)}" for plugin, of in generations.items()),
         f"- {dialled} calls with a fault, {controls.calls} without",
         *(f"- {text}" for text in noticed),
+        *_again(again),
         "",
         "Each call was measured three times: with what the agent's probe told, with the agent's log in its place, and",
         "with neither, by ear alone. The last columns say whether every call of the fault is as it should be: outcome",
@@ -79,6 +81,11 @@ def page(
         for one in differences:
             lines.append(f"- **{_name(one.key)}**: {'; '.join(one.found)}. {one.why or '*Not explained.*'}")
     return "\n".join(lines) + "\n"
+
+
+def _again(faults: Sequence[str]) -> list[str]:
+    told = f"- dialled again, since the tester was disturbed in every call of theirs: {', '.join(faults)}"
+    return [told] if faults else []
 
 
 def _versions(of: Mapping[str, str]) -> str:

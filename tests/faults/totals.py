@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from tests.faults.evidence import EVIDENCES, Evidence
 from tests.faults.judge import Verdict
 
-__all__ = ["LEAST_CONTROL_TURNS", "Cell", "Controls", "Difference", "Totals", "cells", "differences", "totals"]
+__all__ = [
+    "LEAST_CONTROL_TURNS",
+    "Cell",
+    "Controls",
+    "Difference",
+    "Totals",
+    "cells",
+    "differences",
+    "not_judged",
+    "totals",
+]
 
 LEAST: Mapping[Evidence, int] = {"probe": 30, "agent_log": 24}
 """Of 33 faults, for each plugin generation."""
@@ -81,6 +91,11 @@ def cells(verdicts: Sequence[Verdict]) -> tuple[Cell, ...]:
 
 def _order(key: tuple[int, str, Evidence]) -> tuple[int, str, int]:
     return key[0], key[1], EVIDENCES.index(key[2])
+
+
+def not_judged(found: Sequence[Cell]) -> tuple[str, ...]:
+    """Faults that have a cell without a single call that is judged."""
+    return tuple(dict.fromkeys(cell.fault for cell in found if not cell.verdicts))
 
 
 def differences(found: Sequence[Cell], explained: Mapping[str, str]) -> tuple[Difference, ...]:

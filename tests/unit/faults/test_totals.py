@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.faults.evidence import EVIDENCES, Evidence
 from tests.faults.judge import Verdict
-from tests.faults.totals import Controls, Difference, cells, differences, totals
+from tests.faults.totals import Controls, Difference, cells, differences, not_judged, totals
 
 CONTROLS = Controls(80, 320, 0, 0, dict.fromkeys(EVIDENCES, ()))
 
@@ -76,3 +76,8 @@ def test_a_difference_needs_a_reason_the_nearest_that_is_written_down() -> None:
     assert short(whole(), unexplained=(nobody,)) == ["F1 1.8.9 probe: differs, and nobody has said why"]
     (told,) = differences(found, {"F1": "in general", "F1 1.8.9 probe": "in this case"})
     assert told.why == "in this case"
+
+
+def test_a_fault_whose_calls_were_all_measured_badly_is_to_be_dialled_again() -> None:
+    assert not_judged(cells([*whole(), verdict("F5", valid=False)])) == ()
+    assert not_judged(cells(whole(valid=False))) == ("F5",)
