@@ -57,6 +57,10 @@ soak: server ## 200 calls in a quarter of an hour, on a quiet machine: does anyt
 faults: server ## every fault of the catalogue in real calls, about 35 minutes on a quiet machine; writes docs/faults.md
 	$(BIN)/python -m tests.faults
 
+.PHONY: finding
+finding: server browser ## two comparisons whose truth is known, about 45 minutes on a quiet machine; writes docs/first-finding.md
+	$(BIN)/python -m tests.finding
+
 .PHONY: accuracy
 accuracy: .venv/.synced ## hold speech edges against recordings whose edges are known; writes to docs/measurement.md
 	$(BIN)/python -m tests.accuracy
