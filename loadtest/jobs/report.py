@@ -17,7 +17,8 @@ from loadtest.errors import LoadtestError, NewerError, RecordError
 from loadtest.jobs.compare import compare_read, hold_all
 from loadtest.record.layout import RunFolder
 from loadtest.record.writer import write_atomically
-from loadtest.report.html.build import Material, build_page
+from loadtest.report.html.build import build_page
+from loadtest.report.html.material import Material
 from loadtest.report.html.page import render
 from loadtest.report.html.pool import read_pool
 from loadtest.report.html.server import serve

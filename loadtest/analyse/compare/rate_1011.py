@@ -86,9 +86,15 @@ def _ratio(x1: Floats, t1: Floats, x0: Floats, t0: Floats, events: str, units: s
 
 
 def _about(arm: str, rate: Rate, events: str, units: str) -> str:
-    text = f"{arm}: {rate.events} {events} in {rate.minutes:.6g} {units}"
+    assert rate.minutes is not None
+    text = f"{arm}: {rate.events} {events} in {_amount(rate.minutes)} {units}"
     if rate.upper_bound is not None:
         return f"{text}, fewer than {rate.upper_bound:.2g} per {units[:-1]}"
     if rate.dispersion is not None and rate.top_block_share is not None:
         text += f", dispersion {rate.dispersion:.1f}, {rate.top_block_share:.0%} of them in one block"
     return text
+
+
+def _amount(units: float) -> str:
+    """Calls are whole, minutes need no more than one digit."""
+    return f"{units:.1f}".removesuffix(".0")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote
 
 from loadtest.analyse.compare.effect import Effect, Settings
-from loadtest.analyse.compare.experiment import Experiment
 from loadtest.analyse.compare.latency import latency_ratio
-from loadtest.analyse.compare.result import Comparison
-from loadtest.report import words
+from loadtest.report.html import heading
 from loadtest.report.html.audio import clips
 from loadtest.report.html.calls import Texts, call_data, shown_calls, worst_calls
 from loadtest.report.html.closes import by_age, close_codes, closes_over_time
@@ -21,7 +19,8 @@ from loadtest.report.html.figures import Chart
 from loadtest.report.html.gaps import gap_lengths
 from loadtest.report.html.latency import QUANTILES, block_slopes, latency_spread, quantile_differences
 from loadtest.report.html.load import latency_by_concurrency, offered_and_achieved
-from loadtest.report.html.page import Banner, GateView, Page, Part, WorstView
+from loadtest.report.html.material import Material, kind_of
+from loadtest.report.html.page import Page, Part, WorstView
 from loadtest.report.html.pool import Pool
 from loadtest.report.html.subgroups import by_line, trend
 from loadtest.report.html.verdict import VerdictView, verdict_view
@@ -29,7 +28,7 @@ from loadtest.report.rows import Section, outside_text
 from loadtest.report.sections import sections
 from loadtest.report.view import Summary
 
-__all__ = ["Material", "build_page"]
+__all__ = ["build_page"]
 
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "latency": ("latency",),
@@ -40,35 +39,19 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 """Where the sections of a summary stand in the page; what is not named here stands with the fingerprints."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
-    """What a page is made from; either `comparison` or `pool` is there."""
-
-    pool: Pool | None
-    summary: Summary | None
-    """Of a single run."""
-    comparison: Comparison | None
-    experiment: Experiment | None
-    """What the comparison was made from, if it was made now."""
-    no_comparison: str
-    """Why there is none."""
-    absent: tuple[str, ...] = ()
-    """Runs of the comparison that are not beside it."""
-
-
 def build_page(material: Material, page_folder: Path) -> Page:
     """Compute everything that the page shows. page_folder: where it will lie, so that it finds recordings beside it."""
     pool, comparison, summary = material.pool, material.comparison, material.summary
     worst = worst_calls(pool) if pool is not None else ()
     audio = clips([(_folder(pool, w.run_id, w.call_id), w.moment_s) for w in worst]) if pool is not None else []
     return Page(
-        title=_title(material),
-        subtitle=_subtitle(material),
-        banners=tuple(_banners(material)),
+        title=heading.title(material),
+        subtitle=heading.subtitle(material),
+        banners=tuple(heading.banners(material)),
         control=comparison.control if comparison is not None else None,
         verdicts=_verdicts(material),
         no_verdict=material.no_comparison,
-        gates=tuple(_gates(material)),
+        gates=tuple(heading.gates(material)),
         parts=tuple(_parts(material)),
         arms=pool.arms if pool is not None else (),
         arm_order=tuple(summary.arms) if summary is not None else (),
@@ -78,81 +61,14 @@ def build_page(material: Material, page_folder: Path) -> Page:
             for w, clip in zip(worst, audio, strict=True)
         ),
         methods=methods(pool, comparison),
-        change=tuple(_change(material)),
-        warnings=tuple(outside_text(text, 400) for text in _warnings(material)),
+        change=tuple(heading.change(material)),
+        warnings=tuple(outside_text(text, 400) for text in heading.warnings(material)),
         data=_data(pool, worst, page_folder),
     )
 
 
 def _folder(pool: Pool, run_id: str, call_id: str) -> Path:
     return next(run.folder for run in pool.runs if run.data.info.run_id == run_id).call(call_id).path
-
-
-def _title(material: Material) -> str:
-    if material.comparison is not None:
-        return f"{' and '.join(material.comparison.candidates)} against {material.comparison.control}"
-    assert material.pool is not None
-    return f"{material.pool.runs[0].data.info.scenario}: {' and '.join(material.pool.arms)}"
-
-
-def _subtitle(material: Material) -> str:
-    pool, comparison = material.pool, material.comparison
-    if pool is None:
-        assert comparison is not None
-        runs = ", ".join(run.run_id for run in comparison.runs)
-        return f"scenario {comparison.scenario} · {comparison.blocks} blocks · runs {runs}"
-    infos = [run.data.info for run in pool.runs]
-    known = infos[0].arms
-    models = [f"{arm}: {outside_text(str(known.get(arm, {}).get('model', 'unknown model')))}" for arm in pool.arms]
-    names = (
-        ", ".join(info.run_id for info in infos)
-        if len(infos) <= 3
-        else f"{len(infos)} runs, {infos[0].run_id} to {infos[-1].run_id}"
-    )
-    return " · ".join((f"scenario {infos[0].scenario}", *models, f"{pool.calls.height} calls", names))
-
-
-def _kind(material: Material) -> Literal["rehearsal", "live", "other"]:
-    """The humblest of what the comparison, the summary and the runs say of themselves."""
-    said = {str(run.data.info.kind) for run in material.pool.runs} if material.pool is not None else set()
-    said |= {of.kind for of in (material.summary, material.comparison) if of is not None}
-    if "rehearsal" in said:
-        return "rehearsal"
-    return "live" if said == {"live"} else "other"
-
-
-def _banners(material: Material) -> Iterable[Banner]:
-    kind, comparison, summary = _kind(material), material.comparison, material.summary
-    if kind == "rehearsal":
-        yield Banner(
-            "warn",
-            "Rehearsal.",
-            "The endpoints were simulated: their delays and closes are made up. Nothing here is a figure of Google's, "
-            "and no model is chosen by it. It shows what the same figures would say of real endpoints.",
-        )
-    elif kind == "other":
-        yield Banner(
-            "warn", "Other endpoints.", "They are not known to be Google's: no figure here is one of Google's."
-        )
-    failed = [gate for gate in comparison.gates if not gate.passed] if comparison is not None else []
-    if failed or (summary is not None and not summary.valid):
-        yield Banner(
-            "bad", "Invalid.", "The tester's own trouble, or an unfair comparison, may be in these figures: see below."
-        )
-    if summary is not None and summary.state != "complete":
-        yield Banner(
-            "warn", f"The run is {summary.state}.", summary.ended_early or "These are the figures of what there is."
-        )
-    if comparison is not None and comparison.exploratory:
-        yield Banner(
-            "warn", "Exploratory:", f"no confirmation of what was declared: {'; '.join(comparison.exploratory)}."
-        )
-    if comparison is not None and comparison.a_a:
-        yield Banner("warn", "A/A.", "All arms are the same endpoint: any difference found is a false alarm.")
-    if material.absent:
-        yield Banner(
-            "warn", "Not all runs are here:", f"no charts, calls or recordings of {', '.join(material.absent)}."
-        )
 
 
 def _verdicts(material: Material) -> tuple[VerdictView, ...]:
@@ -168,25 +84,9 @@ def _verdicts(material: Material) -> tuple[VerdictView, ...]:
         calls = pool.script_turns.select("run_id", "call_id").unique().height
         per_call = pool.script_turns.height / calls if calls else None
     return tuple(
-        verdict_view(replace(comparison, kind=_kind(material)), candidate, turns_per_call=per_call, limits_ms=limits)
+        verdict_view(replace(comparison, kind=kind_of(material)), candidate, turns_per_call=per_call, limits_ms=limits)
         for candidate in comparison.candidates.values()
     )
-
-
-def _gates(material: Material) -> Iterable[GateView]:
-    summary, comparison = material.summary, material.comparison
-    if comparison is not None:
-        for gate in comparison.gates:
-            yield GateView(gate.passed, gate.name.replace("_", " "), gate.text)
-    elif summary is not None:
-        if summary.valid:
-            yield GateView(True, "tester", "It was well enough for these figures to speak of the endpoints.")
-        for text in summary.invalid_because:
-            yield GateView(False, "tester", text)
-    if summary is not None:
-        for result in summary.thresholds:
-            found = words.number(result.value) if result.value is not None else f"not known: {result.why}"
-            yield GateView(result.holds, f"{result.arm}: {result.text}", f"Threshold of the scenario; found: {found}.")
 
 
 def _parts(material: Material) -> Iterable[Part]:
@@ -307,38 +207,6 @@ def _others(summary: Summary | None) -> Iterable[Section]:
     if summary is not None:
         placed = {title for titles in PLACES.values() for title in titles} | {"warnings"}
         yield from (section for section in sections(summary) if section.title not in placed)
-
-
-def _change(material: Material) -> Iterable[str]:
-    comparison = material.comparison
-    if comparison is None:
-        yield f"There is no verdict to change. {material.no_comparison}"
-        return
-    for gate in comparison.gates:
-        if not gate.passed:
-            yield f"A measurement in which this holds: {gate.text}"
-    for arm, candidate in comparison.candidates.items():
-        yield from (f"{arm}: {text}" for text in candidate.missing)
-        yield from (f"{arm}: without this difference between the arms: {text}" for text in candidate.confounded)
-    look = comparison.look
-    if look.number < look.of:
-        yield f"The looks that are left: {look.of - look.number} of {look.of}, as more of the planned blocks come in."
-    if _kind(material) == "rehearsal":
-        yield "Real endpoints: nothing in a rehearsal is evidence for or against a model."
-    yield (
-        "Another script, other callers, another region, another hour of the week: the interval speaks for the calls "
-        "that were made, and for calls like them."
-    )
-
-
-def _warnings(material: Material) -> Iterable[str]:
-    if material.comparison is not None:
-        yield from material.comparison.warnings
-    if material.summary is not None:
-        yield from material.summary.warnings
-    elif material.pool is not None:
-        for run in material.pool.runs:
-            yield from (f"{run.data.info.run_id}: {text}" for text in run.data.info.warnings)
 
 
 def _data(pool: Pool | None, worst: Sequence[Any], page_folder: Path) -> dict[str, Any]:

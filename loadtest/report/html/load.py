@@ -19,6 +19,7 @@ __all__ = ["calls_at", "latency_by_concurrency", "offered_and_achieved"]
 
 MOST_POINTS: Final = 1500
 MOST_GROUPS: Final = 6
+MOST_TICKS: Final = 8
 
 
 def calls_at(pool: Pool, at_s: Floats, offset_s: Floats) -> Ints:
@@ -78,6 +79,7 @@ def offered_and_achieved(pool: Pool) -> Chart:
                 "side": "right",
                 "rangemode": "tozero",
                 "showgrid": False,
+                "dtick": max(1, -(-most // MOST_TICKS)),  # calls are whole
             },
         },
         table=Table(

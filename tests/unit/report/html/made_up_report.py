@@ -19,7 +19,8 @@ from loadtest.analyse.compare.result import (
 )
 from loadtest.analyse.estimate import Interval
 from loadtest.record.run_json import RunKind
-from loadtest.report.html.build import Material, build_page
+from loadtest.report.html.build import build_page
+from loadtest.report.html.material import Material
 from loadtest.report.html.page import render
 from loadtest.report.html.pool import read_pool
 from loadtest.report.summary import summarise
