@@ -16,6 +16,7 @@ from loadtest.record.events import Dropped
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo, RunState
 from loadtest.record.writer import EventWriter, JsonLines
+from loadtest.run.beside import beside
 from loadtest.run.dialler import dial_plan
 from loadtest.run.ending import Ending
 from loadtest.run.fleet import Fleet
@@ -184,36 +185,23 @@ class RunSession:
                 calls_planned=len(self._plan),
                 tester_tells_lag=by_agent,
             )
-            aside = [
-                asyncio.create_task(sampler.run(), name="sampling processor load"),
-                asyncio.create_task(
-                    self._stack.watch_lag(self._followers.process_lagged), name="watching the simulator's lag"
-                ),
-                asyncio.create_task(self._show(clock, begins.begins_s), name="showing progress"),
-                asyncio.create_task(self._live.watch(), name="watching the limits"),
-            ]
+            aside = {
+                "sampling processor load": sampler.run(),
+                "watching the simulator's lag": self._stack.watch_lag(self._followers.process_lagged),
+                "showing progress": self._show(clock, begins.begins_s),
+                "watching the limits": self._live.watch(),
+            }
             if by_agent:  # what agents that dial are told passes our own event loop
-                aside.append(asyncio.create_task(watch_loop(self._lagged), name="watching the tester's lag"))
-            for task in aside:
-                task.add_done_callback(self._aside_ended)
+                aside["watching the tester's lag"] = watch_loop(self._lagged)
             try:
-                self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
-                await self._ending.until_called(self._all_calls(clock), failed=self._stack.failed())
-                if self._ending.called_for and not self._ending.at_once:
-                    self._keep_state(self._ending.state())
-                    await self._hang_up()
+                async with beside(aside, cannot_write=self._ending.cannot_write, warn=self._warn):
+                    self._progress.stage(f"Dialling {len(self._plan)} calls, at most {self._info.cap} at a time.")
+                    await self._ending.until_called(self._all_calls(clock), failed=self._stack.failed())
+                    if self._ending.called_for and not self._ending.at_once:
+                        self._keep_state(self._ending.state())
+                        await self._hang_up()
             finally:
-                for task in aside:
-                    task.cancel()
-                ends = await asyncio.gather(*aside, return_exceptions=True)
-                self._warn(
-                    *(
-                        f"{task.get_name().capitalize()} failed during the run: {_in_a_line(end)}"
-                        for task, end in zip(aside, ends, strict=True)
-                        if isinstance(end, Exception) and not isinstance(end, RecordError)
-                    ),
-                    *sampler.warnings(),
-                )
+                self._warn(*sampler.warnings())
 
     async def _all_calls(self, clock: RunClock) -> None:
         await dial_plan(
@@ -257,10 +245,6 @@ class RunSession:
 
     # Small change.
 
-    def _aside_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and isinstance(error := task.exception(), RecordError):
-            self._ending.cannot_write(error)
-
     def _keep_state(self, state: RunState) -> None:
         """Write how the run ends: first before it hangs up, as whoever asked for its end may not wait for that."""
         early, now = self._ending.early, utc_now().isoformat(timespec="seconds")
@@ -303,7 +287,3 @@ class RunSession:
     def _process_groups(self) -> Mapping[str, Iterable[int]]:
         callees = {name: (pid,) for name, pid in self._fleet.pids.items()}
         return {**callees, **self._stack.pids()}
-
-
-def _in_a_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

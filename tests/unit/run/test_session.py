@@ -20,6 +20,7 @@ from loadtest.plan.build import build_plan
 from loadtest.record.events import ProbeMessage
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import Part, RunInfo, RunKind, RunState
+from loadtest.run.beside import beside
 from loadtest.run.parts import TakenUp
 from loadtest.run.progress import PlainProgress
 from loadtest.run.session import RunSession
@@ -316,12 +317,21 @@ async def test_samples_that_cannot_be_written_end_the_run_too(session: RunSessio
         raise RecordError("health.jsonl: no space left on device", remedy="Make room.")
 
     async def dial() -> None:
-        task = asyncio.create_task(sample())
-        task.add_done_callback(session._aside_ended)
-        await asyncio.Event().wait()
+        async with beside({"sampling": sample()}, cannot_write=session._ending.cannot_write, warn=session._warn):
+            await asyncio.Event().wait()
 
     with pytest.raises(RecordError, match=r"health\.jsonl"):
         await asyncio.wait_for(session._ending.until_called(dial()), 10)
+
+
+async def test_what_fails_beside_the_dialling_is_a_warning(session: RunSession) -> None:
+    async def show() -> None:
+        raise ValueError("no such column\nand more")
+
+    async with beside({"showing progress": show()}, cannot_write=session._ending.cannot_write, warn=session._warn):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert session._info.warnings == ("Showing progress failed during the run: no such column",)
 
 
 async def test_how_the_run_ended_is_on_disk_before_it_winds_down(session: RunSession) -> None:
