@@ -185,9 +185,20 @@ def table_analysis(path: Path) -> int | None:
     return int(found) if found.isdecimal() else None
 
 
+_DERIVED: Final[Mapping[str, Mapping[str, tuple[tuple[str, ...], pl.Expr]]]] = {
+    "turns": {
+        "lost": (("kind", "outcome"), pl.when(pl.col("kind") == "script").then(pl.col("outcome") == "no_reply")),
+    },
+    "calls": {
+        "greeting_latency_ms": (("greeting_s", "answered_s"), (pl.col("greeting_s") - pl.col("answered_s")) * 1000),
+    },
+}
+"""What follows from other columns, in tables that another tool wrote without it. By column: from which, and how."""
+
+
 def read_table(path: Path, name: str, columns: Collection[str] | None = None) -> pl.DataFrame:
     """Read table `name`, or only those of its columns. Columns that a later version added are left out; those that an
-    earlier one had not are null.
+    earlier one had not are null, unless they follow from others.
 
     Raises RecordError; NewerError if the table is of a schema that this version does not know.
     """
@@ -198,9 +209,14 @@ def read_table(path: Path, name: str, columns: Collection[str] | None = None) ->
             raise pl.exceptions.ColumnNotFoundError(f"none of its columns: {', '.join(sorted(there))}")
         wanted = {c: t for c, t in TABLES[name].items() if columns is None or c in columns}
         frame = pl.read_parquet(path, columns=[c for c in wanted if c in there] or [next(iter(there))])
-        return frame.select(
+        whole = frame.select(
             [(pl.col(c) if c in there else pl.repeat(None, pl.len()).alias(c)).cast(t) for c, t in wanted.items()]
         )
+        for column, (sources, value) in _DERIVED.get(name, {}).items():
+            if column in wanted and there.issuperset(sources) and whole[column].null_count() == whole.height:
+                known = pl.read_parquet(path, columns=list(sources)).select(value.cast(wanted[column]).alias(column))
+                whole = whole.with_columns(known[column])
+        return whole
     except (OSError, pl.exceptions.PolarsError) as e:
         raise RecordError(
             f"{path}: cannot be read as table {name}: {e}",

@@ -43,11 +43,11 @@ class ReadRun:
     strange_arms: tuple[str, ...]
 
 
-def read_one(folder: RunFolder, allowed: Collection[str]) -> ReadRun:
+def read_one(folder: RunFolder, allowed: Collection[str], *, least_arms: int = 2) -> ReadRun:
     """Read a run that was measured. Raises RecordError, also for tables of another analysis, unless `analysis` is
-    allowed; ScenarioError if it has one arm."""
+    allowed; ScenarioError if it has fewer arms than `least_arms`."""
     info, scenario = RunInfo.read(folder), read_run_scenario(folder)
-    if len(scenario.arms) < 2:
+    if len(scenario.arms) < least_arms:
         raise ScenarioError(
             f"{folder.path}: a run with one arm, {', '.join(scenario.arms)}: nothing to hold it against",
             remedy="Compare a run whose scenario has two arms or more.",
@@ -138,7 +138,9 @@ def _plan(folder: RunFolder) -> pl.DataFrame | None:
         return None
     try:
         there = pl.read_parquet_schema(folder.plan)
-        plan = pl.read_parquet(folder.plan, columns=["block", "arm", "line_hashes", *(["pair"] if "pair" in there else [])])
+        plan = pl.read_parquet(
+            folder.plan, columns=["block", "arm", "line_hashes", *(["pair"] if "pair" in there else [])]
+        )
     except (OSError, pl.exceptions.PolarsError) as e:
         raise RecordError(
             f"{folder.plan}: cannot be read as a plan: {e}", remedy="Restore it from a copy of the run."

@@ -149,12 +149,12 @@ def test_greetings_that_never_came_are_at_the_limit_if_any_arm_greets(tmp_path: 
     run = declared(blocks=3)
     for call in run.tables["calls"]:
         if call["arm"] == "preview":
-            call["greeting_latency_ms"] = None
+            call |= {"greeting_s": None, "greeting_latency_ms": None}
     arms = read(run, tmp_path / "one").experiment.arms
     assert arms["preview"].greetings.latency_ms.tolist() == [10_000.0] * 3
     assert len(arms["ga"].greetings.block) == 3
     for call in run.tables["calls"]:
-        call["greeting_latency_ms"] = None
+        call |= {"greeting_s": None, "greeting_latency_ms": None}
     arms = read(run, tmp_path / "none").experiment.arms
     assert [len(arm.greetings.block) for arm in arms.values()] == [0, 0]
 
