@@ -74,3 +74,13 @@ def test_a_run_that_is_stopped_after_a_block_and_taken_up_again_has_every_call_o
     again = loadtest("run", "--resume", str(run.folder.path))
     assert again.returncode == 2
     assert "all 2 blocks are complete" in again.stderr
+
+    # Two blocks of the same endpoint twice decide nothing, whatever they look like.
+    compared = loadtest("compare", "--json", str(run.folder.path))
+    assert compared.returncode in {0, 3}, compared.stderr
+    comparison = json.loads(compared.stdout)
+    assert (comparison["kind"], comparison["control"], comparison["blocks"]) == ("rehearsal", "one", 2)
+    assert [left["run_id"] for left in comparison["runs"]] == [run.folder.run_id]
+    assert comparison["candidates"]["other"]["choice"] in {"inconclusive", "invalid"}
+    assert "ehearsal" in comparison["candidates"]["other"]["sentence"]
+    assert loadtest("compare", "--require-verdict", str(run.folder.path)).returncode in {3, 5}
