@@ -10,38 +10,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 import soundfile
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from loadtest.jobs.report import make_report
 from loadtest.record.layout import RunFolder
-from tests.browser import ELSEWHERE, FLAGS, find_browser
+from tests.e2e.pages import PATIENCE_MS, Opened
 from tests.unit.made_up import MadeUp
 
-PATIENCE_MS = 120_000
-"""A machine under load opens a page slowly; nothing here says how soon."""
 SCRIPT = "<script>window.hacked=1</script>"
 IMAGE = '<img src=x onerror="window.hacked=1">'
 LINK = '<a href="https://outside.test/">here</a>'
 CALL = "0008-preview"
 MAIN = "from loadtest.cli import main; main()"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Nothing here is skipped without a browser: a test that does not run proves nothing."""
-    path = find_browser()
-    if path is None:
-        pytest.fail(f"no Chromium: run `make browser`. {ELSEWHERE}", pytrace=False)
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=list(FLAGS), timeout=PATIENCE_MS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -75,26 +60,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture(scope="module")
 def report(run: RunFolder) -> Path:
     return make_report(run.path).path
-
-
-class Opened:
-    """The page in the browser, and what it asked for and complained of."""
-
-    def __init__(self, browser: Browser, address: str, scheme: Literal["light", "dark"]) -> None:
-        self.context = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 900})
-        self.context.set_default_timeout(PATIENCE_MS)
-        self.page: Page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(address)
-
-    def draw_all(self) -> None:
-        for chart in self.page.locator(".chart").all():
-            chart.scroll_into_view_if_needed()
-            expect(chart.locator("svg.main-svg").first).to_be_attached(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(params=["light"])
