@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from loadtest.jobs.prune import Tally
     from loadtest.record.layout import RunFolder
 
-__all__ = ["prune"]
+__all__ = ["Age", "prune", "size_text"]
 
 EPILOG = """\b
 Examples:
@@ -102,7 +102,7 @@ def prune(
     if as_json:
         click.echo(json.dumps(_object(tallies, freed, dry_run=dry_run), indent=2))
     else:
-        click.echo(f"{'Would free' if dry_run else 'Freed'} {_size(freed)}.")
+        click.echo(f"{'Would free' if dry_run else 'Freed'} {size_text(freed)}.")
     return code
 
 
@@ -130,7 +130,7 @@ def _told(tally: Tally, *, dry_run: bool) -> str:
         return f"left alone, {tally.skipped}"
     what = f"{tally.recordings} recordings" + (f" and {tally.logs} logs" if tally.logs else "")
     kept = f"; {tally.kept} kept, with gaps or disputed turns" if tally.kept else ""
-    return f"{what} {'would be removed' if dry_run else 'removed'}, {_size(tally.freed_bytes)}{kept}"
+    return f"{what} {'would be removed' if dry_run else 'removed'}, {size_text(tally.freed_bytes)}{kept}"
 
 
 def _object(tallies: list[tuple[RunFolder, Tally]], freed: int, *, dry_run: bool) -> dict[str, Any]:
@@ -148,5 +148,6 @@ def _object(tallies: list[tuple[RunFolder, Tally]], freed: int, *, dry_run: bool
     return {"dry_run": dry_run, "freed_bytes": freed, "runs": rows}
 
 
-def _size(size: int) -> str:
+def size_text(size: int) -> str:
+    """`41.2 MB`, `1.20 GB`."""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"

@@ -8,25 +8,28 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from loadtest.analyse.arm import LEAST_MS, reply_latencies_ms, with_greeting_due
 from loadtest.analyse.compare.one_run import fingerprint_of
 from loadtest.analyse.compare.result import SCHEMA_VERSION as COMPARISON_SCHEMA
-from loadtest.analyse.compare.result import Candidate, Comparison, MetricResult
+from loadtest.analyse.compare.result import Comparison, MetricResult
 from loadtest.analyse.nightly.fingerprint import digest, night_fingerprint
 from loadtest.analyse.nightly.watched import log_rate_ratio, log_silence_ratio, watched
+from loadtest.analyse.quantiles import Floats, needed, order_statistic
 from loadtest.jobs.compare import compare_runs
 from loadtest.record.history import VALID_SHARE
 from loadtest.record.layout import RunFolder
 from loadtest.record.night import Night
 from loadtest.record.run_json import RunInfo, RunState
 from loadtest.record.run_scenario import read_run_scenario
+from loadtest.record.tables import read_table
 from loadtest.redact import own_redactor
 from loadtest.report.jsonfile import summary_object
 from loadtest.report.summary import check_summary, summarise
 from loadtest.report.view import SCHEMA_VERSION as SUMMARY_SCHEMA
 from loadtest.scenario.compared import COMPARED
-from loadtest.scenario.models import Scenario
 
 __all__ = ["night_rows"]
 
@@ -37,8 +40,8 @@ _COMPARISON: Final = TypeAdapter(Comparison)
 
 
 def night_rows(folder: RunFolder) -> list[dict[str, Any]]:
-    """The rows (columns: `loadtest.record.history.COLUMNS`) of a night's run that was measured: each metric of each arm,
-    and each of each candidate held against the control.
+    """The rows (columns: `loadtest.record.history.COLUMNS`) of a night's run that was measured: each metric of each
+    arm, and each of each candidate held against the control.
 
     Raises RecordError if it is no night's, or was not measured, or something in it can't be read.
     """
@@ -54,19 +57,19 @@ def night_rows(folder: RunFolder) -> list[dict[str, Any]]:
         "scenario": info.scenario,
         "kind": summary["kind"],
         "valid": summary["valid"],
-        "state": "complete" if _counts(summary, comparison, info) else "invalid",
+        "state": "complete" if _counts(summary, comparison, info, scenario.blocks) else "invalid",
         "fingerprint": digest(made_of),
     }
-    found = [*_of_arms(arms, comparison), *(_against_control(arms, comparison, scenario) if comparison else ())]
+    found = [*_of_arms(arms, comparison), *(_against_control(arms, comparison, folder) if comparison else ())]
     plain = own_redactor(os.environ).text(json.dumps(made_of, ensure_ascii=False))
     return [shared | {"made_of": plain if i == 0 else None} | row for i, row in enumerate(found)]
 
 
-def _counts(summary: Mapping[str, Any], comparison: Comparison | None, info: RunInfo) -> bool:
+def _counts(summary: Mapping[str, Any], comparison: Comparison | None, info: RunInfo, planned_blocks: int) -> bool:
     """Whether other nights may be held against this one: valid, fairly compared, and ended as it was meant to, or at a
-    declared limit."""
-    gates = () if comparison is None else comparison.gates
-    ended = info.state is RunState.COMPLETE or info.ended_early is not None
+    declared limit with half of its blocks or more. Fewer blocks vary by more than what is expected of a night."""
+    gates, blocks = ((), summary["blocks"]) if comparison is None else (comparison.gates, comparison.blocks)
+    ended = info.state is RunState.COMPLETE or (info.ended_early is not None and 2 * blocks >= planned_blocks)
     return bool(summary["valid"]) and ended and all(gate.passed for gate in gates)
 
 
@@ -138,15 +141,15 @@ def _time_to_1011(arm: str, comparison: Comparison | None) -> float | None:
     return None
 
 
-def _against_control(
-    arms: Mapping[str, Any], comparison: Comparison, scenario: Scenario
-) -> Iterator[dict[str, Any]]:
+def _against_control(arms: Mapping[str, Any], comparison: Comparison, folder: RunFolder) -> Iterator[dict[str, Any]]:
     for candidate in comparison.candidates.values():
         results = {result.metric: result for result in candidate.metrics}
         for metric in COMPARED:
             result, figures = results.get(metric), arms[candidate.arm]
-            seen = _watched(metric, result, candidate, figures, arms[comparison.control], scenario)
-            yield _row(metric, candidate.arm, comparison.control, _effect(result), seen, figures)
+            number = _watched(result, figures, arms[comparison.control], metric)
+            if number is None and result is not None and result.effect.beyond_limit:
+                number = _at_limit(folder, metric, candidate.arm, comparison.control)
+            yield _row(metric, candidate.arm, comparison.control, _effect(result), number, figures)
 
 
 def _effect(result: MetricResult | None) -> Found:
@@ -161,12 +164,7 @@ def _effect(result: MetricResult | None) -> Found:
 
 
 def _watched(
-    metric: str,
-    result: MetricResult | None,
-    candidate: Candidate,
-    figures: Mapping[str, Any],
-    control: Mapping[str, Any],
-    scenario: Scenario,
+    result: MetricResult | None, figures: Mapping[str, Any], control: Mapping[str, Any], metric: str
 ) -> float | None:
     """See `loadtest.analyse.nightly.watched`. Counts are those of all calls, as in the arms' own figures."""
     if metric == "rate_1011":
@@ -175,19 +173,32 @@ def _watched(
     if metric == "gap_seconds":
         mine, its = (of["losses"]["gap_s_per_talk_hour"] for of in (figures, control))
         return log_silence_ratio(mine["amount"], mine["units"], its["amount"], its["units"])
-    if result is None:
+    return None if result is None else watched(metric, result.effect.value)
+
+
+def _at_limit(folder: RunFolder, metric: str, candidate: str, control: str) -> float | None:
+    """Of a latency of which it can't be said that it is below the limit: the ratio of the quantiles as they are, what
+    was never answered at the limit."""
+    q = {"p50": 0.5, "p95": 0.95, "p99": 0.99}[metric[-3:]]
+    values = [_latencies_ms(folder, arm, greeting=metric.startswith("greeting")) for arm in (candidate, control)]
+    if min(map(len, values)) < needed(q):
         return None
-    effect = result.effect
-    if effect.value is None and effect.beyond_limit:
-        limit_s = scenario.callee.greeting_limit_s if metric.startswith("greeting") else scenario.reply_limit_s
-        sides = [1000 * limit_s if "candidate" in effect.beyond_limit else effect.candidate]
-        sides.append(1000 * limit_s if "control" in effect.beyond_limit else effect.control)
-        return None if None in sides else watched(metric, sides[0] / sides[1])  # type: ignore[operator]
-    return watched(metric, effect.value)
+    mine, its = (order_statistic(of_arm, q) for of_arm in values)
+    return watched(metric, mine / its)
+
+
+def _latencies_ms(folder: RunFolder, arm: str, *, greeting: bool) -> Floats:
+    scenario, name = read_run_scenario(folder), "calls" if greeting else "turns"
+    rows = read_table(folder.table(name), name).filter(pl.col("arm") == arm)
+    if not greeting:
+        valid = rows.filter((pl.col("kind") == "script") & pl.col("valid").fill_null(value=False))
+        return reply_latencies_ms(valid, 1000 * scenario.reply_limit_s)
+    limit_ms = 1000 * scenario.callee.greeting_limit_s
+    return with_greeting_due(rows)["greeting_latency_ms"].fill_null(limit_ms).clip(LEAST_MS, limit_ms).to_numpy()
 
 
 def _row(
-    metric: str, arm: str, control: str | None, found: Found, seen: float | None, figures: Mapping[str, Any]
+    metric: str, arm: str, control: str | None, found: Found, number: float | None, figures: Mapping[str, Any]
 ) -> dict[str, Any]:
     estimate, low, high = (_finite(value) for value in found)
     return {
@@ -197,7 +208,7 @@ def _row(
         "estimate": estimate,
         "low": low,
         "high": high,
-        "watched": _finite(seen),
+        "watched": _finite(number),
         "n": figures["script_turns"]["valid"],
     }
 

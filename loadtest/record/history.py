@@ -73,7 +73,7 @@ def read_history(path: Path) -> pl.DataFrame:
 
 
 def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add the rows of one run or several, in the place of those that these runs had; all of them or, whatever happens
+    """Add the rows of one run or several, in the place of those that these nights had; all of them or, whatever happens
     in the meantime, none.
 
     Raises RecordError, also for a history that cannot be read: it is left as it is; InUseError if somebody else has
@@ -114,8 +114,14 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _joined(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    kept = old.filter(~pl.col("run_id").is_in(new["run_id"].unique().implode()))
-    return pl.concat([kept, new]).sort("night", "started_utc", "run_id", maintain_order=True)
+    """A night of a scenario has one run, and the last one that is told of is it."""
+    night = ["scenario", "night"]
+    last = new.group_by(night).agg(pl.col("run_id").last())
+    mine = new.join(last, on=[*night, "run_id"], how="semi", maintain_order="left")
+    kept = old.join(last, on=night, how="anti", maintain_order="left").join(
+        last, on="run_id", how="anti", maintain_order="left"
+    )
+    return pl.concat([kept, mine]).sort("night", "started_utc", "run_id", maintain_order=True)
 
 
 def _write(path: Path, frame: pl.DataFrame) -> None:

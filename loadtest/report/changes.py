@@ -12,7 +12,7 @@ from loadtest.record.checks import Check, Result
 from loadtest.report.rows import plural
 from loadtest.scenario.compared import COMPARED
 
-__all__ = ["alarm_object", "change_checks", "tonight_of"]
+__all__ = ["alarm_object", "change_checks", "confirmed", "tonight_of"]
 
 GROUP = "changes"
 
@@ -62,7 +62,7 @@ def _checks(watched: Watched, run_id: str) -> Iterator[Check]:
     for one in mine:
         name = f"{COMPARED[one.metric].title}, {one.arm} / {one.control}"
         if (alarm := alarms.get(_key(one))) is not None:
-            yield Check(group=GROUP, name=name, result=Result.FAILED, text=_confirmed(alarm))
+            yield Check(group=GROUP, name=name, result=Result.FAILED, text=confirmed(alarm))
         elif one.expected is not None and one.level is not None:
             yield Check(
                 group=GROUP,
@@ -87,7 +87,8 @@ def _no_baseline(young: Sequence[Tonight], of: int) -> Check:
     )
 
 
-def _confirmed(alarm: Alarm) -> str:
+def confirmed(alarm: Alarm) -> str:
+    """What the night was, what was expected of it, and since when it has been so."""
     since = "" if alarm.since == alarm.night else f", since the night of {alarm.since.isoformat()}"
     seen = _seen(alarm.metric, alarm.value, alarm.expected, alarm.level)
     return f"{'better' if _better(alarm) else 'worse'}: {seen}, p {_small(alarm.p)}{since}"

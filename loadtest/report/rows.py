@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from loadtest.analyse.arm import ArmFigures
-from loadtest.report.view import Summary
+if TYPE_CHECKING:  # what computes them takes long to import
+    from loadtest.analyse.arm import ArmFigures
+    from loadtest.report.view import Summary
 
 __all__ = ["BAD", "PLAIN", "Row", "Section", "any_arm", "outside_text", "per_arm", "plural"]
 

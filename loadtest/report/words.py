@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from loadtest.analyse.estimate import Interval
-from loadtest.analyse.quantiles import Quantile
-from loadtest.analyse.rates import Rate, RateRatio
-from loadtest.analyse.shares import PerUnit, Share
+if TYPE_CHECKING:  # what computes them takes long to import, and words need only know them
+    from loadtest.analyse.estimate import Interval
+    from loadtest.analyse.quantiles import Quantile
+    from loadtest.analyse.rates import Rate, RateRatio
+    from loadtest.analyse.shares import PerUnit, Share
 
 __all__ = [
     "NONE",

@@ -12,7 +12,7 @@ from loadtest.analyse.compare.fingerprints import Residue, residues
 __all__ = ["changes", "digest", "night_fingerprint"]
 
 ASIDE: Final = frozenset({"margins", "host.release"})
-"""Of a run's fingerprint: what is declared of the comparison makes no figure another, and a kernel's update no ratio."""
+"""Of a run's fingerprint: what is declared of the comparison changes no figure, and a kernel's update no ratio."""
 LENGTH: Final = 12
 
 

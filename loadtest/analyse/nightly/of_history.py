@@ -16,8 +16,7 @@ def series_of(history: pl.DataFrame, scenario: str) -> tuple[Series, ...]:
     """One series for each watched metric of each candidate, by metric, arm and control; its points are the nights of
     the scenario that count, in order.
 
-    history: columns as in `loadtest.record.history.COLUMNS`. A night has several points if it had several runs; where
-    nothing could be measured it has none.
+    history: columns as in `loadtest.record.history.COLUMNS`. A night on which nothing could be measured has no point.
     """
     return tuple(_series(history.filter(pl.col("scenario") == scenario)))
 
