@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from loadtest.analyse.nightly.levels import levels
+from loadtest.analyse.nightly.levels import Levels, levels
 from loadtest.analyse.nightly.prediction import Prediction, p_value, prediction
 from loadtest.analyse.nightly.series import Point, Series, least_change
 
@@ -106,7 +106,8 @@ def watch(series: Sequence[Series], night: date | None = None) -> Watched:
     standing: dict[int, Tonight] = {}
     for when in sorted(by_night):
         of_night = by_night[when]
-        held = len({id(state) for state, point in of_night if len(state.baseline(point)) >= LEAST_NIGHTS})
+        ready = {id(state) for state, point in of_night if len(state.baseline(point)) >= LEAST_NIGHTS}
+        held = max(1, len(ready))  # of a night with two runs, the second may be the first that has a baseline
         for state, point in of_night:
             found = state.take(point, held, tell=when == last)
             alarms += [found.alarm] if found.alarm is not None else []
@@ -151,36 +152,33 @@ class _State:
             self._clear()
         baseline = self.baseline(point)
         if len(baseline) < LEAST_NIGHTS:
-            self._clear()
             self.values[point.fingerprint].append(point.value)
-            return _Found(None, self._standing(point, baseline, None, None, suspected=False) if tell else None)
-        spread = least_spread(self.series.metric)
-        p = p_value(baseline, point.value, least_spread=spread)
+            return _Found(None, self._standing(point, baseline) if tell else None)
         bar = levels(len(baseline), held)
-        above = point.value > sum(baseline) / len(baseline)
-        first = self.suspect
-        again = (
-            first is not None
-            and first.point.night < point.night
-            and first.above == above
-            and max(first.p, p) < bar.twice
-        )
+        p = p_value(baseline, point.value, least_spread=least_spread(self.series.metric))
+        now = _Suspect(point, p, above=point.value > sum(baseline) / len(baseline))
         alarm, suspected = None, False
-        if again or p < bar.once:
-            begins = [first.point, point] if again and first is not None else [point]
-            alarm = self._alarm(point, begins[0].night, baseline, p, bar.twice, held)
+        if (first := self._first_of_two(now, bar)) is not None or p < bar.once:
+            begins = point if first is None else first.point
+            alarm = self._alarm(now, begins.night, baseline, bar, held)
             self.values.clear()
-            self.values[point.fingerprint] = [each.value for each in begins]
+            self.values[point.fingerprint] = [point.value] if first is None else [begins.value, point.value]
             self.suspect = None
         else:
             self._clear()
             suspected = p < bar.twice
             if suspected:
-                self.suspect = _Suspect(point, p, above)
+                self.suspect = now
             else:
                 self.values[point.fingerprint].append(point.value)
-        standing = self._standing(point, baseline, bar.twice, p, suspected=suspected) if tell else None
-        return _Found(alarm, standing)
+        return _Found(alarm, self._standing(point, baseline, bar, p, suspected=suspected) if tell else None)
+
+    def _first_of_two(self, now: _Suspect, bar: Levels) -> _Suspect | None:
+        """The night before, if the two together are an alarm."""
+        first = self.suspect
+        if first is None or first.point.night == now.point.night or first.above != now.above:
+            return None
+        return first if max(first.p, now.p) < bar.twice else None
 
     def _clear(self) -> None:
         """What was suspected was no change: it is a night like others."""
@@ -188,28 +186,33 @@ class _State:
             self.values[self.suspect.point.fingerprint].append(self.suspect.point.value)
             self.suspect = None
 
-    def _alarm(
-        self, point: Point, since: date, baseline: list[float], p: float, twice: float, held: int
-    ) -> Alarm:
+    def _expected(self, baseline: list[float], bar: Levels) -> Prediction:
+        return prediction(baseline, 1 - bar.twice, least_spread=least_spread(self.series.metric))
+
+    def _alarm(self, now: _Suspect, since: date, baseline: list[float], bar: Levels, held: int) -> Alarm:
         return Alarm(
             metric=self.series.metric,
             arm=self.series.arm,
             control=self.series.control,
-            night=point.night,
-            run_id=point.run_id,
+            night=now.point.night,
+            run_id=now.point.run_id,
             since=since,
-            value=point.value,
-            expected=prediction(baseline, 1 - twice, least_spread=least_spread(self.series.metric)),
-            level=1 - twice,
-            p=p,
+            value=now.point.value,
+            expected=self._expected(baseline, bar),
+            level=1 - bar.twice,
+            p=now.p,
             series=held,
         )
 
     def _standing(
-        self, point: Point, baseline: list[float], twice: float | None, p: float | None, *, suspected: bool
+        self,
+        point: Point,
+        baseline: list[float],
+        bar: Levels | None = None,
+        p: float | None = None,
+        *,
+        suspected: bool = False,
     ) -> Tonight:
-        known = twice is not None
-        spread = least_spread(self.series.metric)
         return Tonight(
             metric=self.series.metric,
             arm=self.series.arm,
@@ -217,8 +220,8 @@ class _State:
             run_id=point.run_id,
             value=point.value,
             nights=len(baseline),
-            expected=prediction(baseline, 1 - twice, least_spread=spread) if twice is not None else None,
-            level=1 - twice if twice is not None else None,
-            p=p if known else None,
+            expected=None if bar is None else self._expected(baseline, bar),
+            level=None if bar is None else 1 - bar.twice,
+            p=p,
             suspected=suspected,
         )

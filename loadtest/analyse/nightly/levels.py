@@ -1,7 +1,7 @@
-"""How rare a night must be for an alarm, so that the alarms of all series of a night together come as rarely as stated.
+"""How rare a night must be, so that the alarms of all series of a night together come as rarely as stated.
 
-Two rules, each with its own chance on a stable series: one night of p < .001; two nights running, in the same direction,
-of p < .01 each. With k series each of these chances is divided by k (Bonferroni). That of the second rule is of two
+Two rules, each with its own chance on a stable series: one night of p < .001; two nights running of p < .01 each, in
+the same direction. With k series each of these chances is divided by k (Bonferroni). That of the second rule is of two
 nights together: it takes p below about .01 / sqrt(k) each, not .01 / k.
 """
 
@@ -22,7 +22,9 @@ TWICE: Final = 0.01
 LEAST: Final = 1e-12
 WIDEST: Final = 3.5
 """A standard deviation from eight values or more is never so many times the true one."""
-POINTS: Final = 200, 40
+_SPREAD: Final = np.polynomial.legendre.leggauss(80)
+_MEAN: Final = np.polynomial.hermite.hermgauss(24)
+"""Nodes and weights of the integrals over what a standard deviation, and a mean, happen to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,11 @@ def chance_of_two(nights: int, level: float) -> float:
     """
     df = nights - 1
     bound = -float(special.stdtrit(df, level / 2)) * math.sqrt(1 + 1 / nights)
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS[0])
+    nodes, weights = _SPREAD
     spread = WIDEST * (nodes + 1) / 2
     log_density = math.log(2) + df / 2 * math.log(df / 2) - float(special.gammaln(df / 2))
     density = np.exp(log_density + (df - 1) * np.log(spread) - df * spread**2 / 2)
-    at, mass = np.polynomial.hermite.hermgauss(POINTS[1])
+    at, mass = _MEAN
     mean = math.sqrt(2 / nights) * at
     beyond = special.ndtr(-(bound * spread[:, None] + mean[None, :])) ** 2 @ (mass / math.sqrt(math.pi))
     return float(2 * np.sum(weights * WIDEST / 2 * density * beyond))
