@@ -242,6 +242,17 @@ def test_a_run_that_was_half_removed_is_met_by_nobody_and_goes_the_next_time(
     assert there(tmp_path) == [run_name(1)]
 
 
+def test_a_link_leads_to_somebody_elses_runs(tmp_path: Path) -> None:
+    theirs = light_run(tmp_path / "theirs", 0, age_days=9)
+    mine = tmp_path / "mine"
+    light_run(mine, 1, age_days=9)
+    append_rows(mine / NAME, [row(0)])
+    (mine / theirs.run_id).symlink_to(theirs.path, target_is_directory=True)
+    assert run("prune", mine, "--older-than", "1d").return_value is ExitCode.OK
+    assert theirs.night_json.is_file()
+    assert there(mine) == [theirs.run_id]
+
+
 def test_without_an_age_or_a_count_nothing_goes(tmp_path: Path) -> None:
     light_run(tmp_path, 0, age_days=99)
     assert CliRunner().invoke(history, ["prune", str(tmp_path)]).exit_code == ExitCode.USAGE

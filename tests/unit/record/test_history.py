@@ -162,6 +162,7 @@ def test_whatever_breaks_an_append_off_the_nights_before_stay(
         with pytest.raises(KeyboardInterrupt):
             append_rows(path, [row(1)])
     assert path.read_bytes() == before
+    (tmp_path / f".{NAME}.1").write_text("what somebody who was killed had begun")
     append_rows(path, [row(1)])
     assert read_history(path).height == 2
     assert sorted(each.name for each in tmp_path.iterdir()) == [f".{NAME}.lock", NAME]

@@ -270,3 +270,11 @@ def test_a_history_of_one_arm_has_nothing_against_a_control() -> None:
     assert history.changed == history.alarms == ()
     assert "against the control" not in seen(render_history((history,), ())).split("How to read this")[0]
     assert "against ga" not in printed((history,))
+
+
+def test_alarms_are_of_all_series_whatever_is_asked_for() -> None:
+    (whole,), (asked,) = views(stepped()), views(stepped(), metrics=("reply_latency_p50",), arms=("preview",))
+    assert asked.alarms == tuple(alarm for alarm in whole.alarms if alarm.metric == "reply_latency_p50") != ()
+    assert asked.alarms[0].series == 6
+    (control,) = views(stepped(), arms=("ga",))
+    assert control.alarms == control.changed == ()
