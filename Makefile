@@ -66,10 +66,19 @@ accuracy: .venv/.synced ## hold speech edges against recordings whose edges are 
 	$(BIN)/python -m tests.accuracy
 	$(BIN)/python -m tests.accuracy.opinions
 
+.PHONY: docs
+docs: .venv/.synced ## the documentation as a site, in site/: pages from the code, every link checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+.PHONY: dist
+dist: .venv/.synced ## wheels and sdists of loadtest and of the probe, in dist/
+	rm -rf dist
+	$(UV) build --all-packages --out-dir dist
+
 .PHONY: clean
 clean: ## remove what these targets made, except results/
-	rm -rf .venv .uv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find loadtest probe tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .uv dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find loadtest probe tests website -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Quick when there is nothing to do, and only it knows whether there is.
 .PHONY: server
