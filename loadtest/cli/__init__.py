@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": ("loadtest.cli.plan:plan", "Show every call that a scenario would place."),
     "doctor": ("loadtest.cli.doctor:doctor", "Look at all that a run needs, and say how to mend it."),
     "calibrate": ("loadtest.cli.calibrate:calibrate", "Hold this machine's measurements against known truths."),
+    "nightly": ("loadtest.cli.nightly:nightly", "Run a scenario once a night, judge it, remember it, tell it."),
     "report": ("loadtest.cli.report:report", "Write what a run or a comparison found as one page."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "compare": ("loadtest.cli.compare:compare", "Say which arm of a run is better, by what was declared."),

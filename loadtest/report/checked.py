@@ -62,7 +62,7 @@ def threshold_checks(summary: Summary) -> tuple[Check, ...]:
 
 
 def comparison_checks(comparison: Comparison) -> tuple[Check, ...]:
-    """What follows for each candidate, and each metric that it follows from."""
+    """What follows for each candidate, and each metric that it follows from; where nothing can follow, no metric."""
     return tuple(check for candidate in comparison.candidates.values() for check in _candidate(candidate, comparison))
 
 
@@ -85,7 +85,7 @@ def _candidate(candidate: Candidate, comparison: Comparison) -> Iterator[Check]:
     against = f"{candidate.arm} against {comparison.control}"
     yield Check(group="comparison", name=against, result=CHOICES[candidate.choice], text=say.clean(candidate.sentence))
     for result in candidate.metrics:
-        if result.role is not Role.SECONDARY:
+        if result.role is not Role.SECONDARY and candidate.choice is not Choice.INVALID:
             yield Check(
                 group="comparison",
                 name=f"{against}: {result.title}",
@@ -95,8 +95,6 @@ def _candidate(candidate: Candidate, comparison: Comparison) -> Iterator[Check]:
 
 
 def _of_verdict(verdict: Verdict, choice: Choice) -> Result:
-    if choice is Choice.INVALID:
-        return Result.OPEN  # the candidate's own check says invalid, once
     if verdict is Verdict.INFERIOR and choice is Choice.REJECT:
         return Result.FAILED
     return Result.PASSED if verdict in {Verdict.SUPERIOR, Verdict.NON_INFERIOR} else Result.OPEN

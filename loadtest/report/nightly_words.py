@@ -39,7 +39,8 @@ def sentence(checks: Sequence[Check]) -> str:
     """What came of a night, in one sentence."""
     invalid = with_result(checks, Result.INVALID)
     if invalid:
-        return f"INVALID, these figures are no ground for anything: {', '.join(check.name for check in invalid)}."
+        names = [check.name for check in invalid if check.group == "validity"] or [check.name for check in invalid]
+        return f"INVALID, these figures are no ground for anything: {', '.join(names)}."
     failed = {group: tuple(of) for group, of in groupby(with_result(checks, Result.FAILED), lambda c: c.group)}
     told = list(_failures(failed)) or ["Fine: no threshold failed, nothing was rejected"]
     if "changes" not in failed:

@@ -164,7 +164,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 class LiveRun:
-    """`loadtest run` in a process of its own, while it lasts."""
+    """`loadtest run`, or another job that makes one, in a process of its own, while it lasts."""
 
     def __init__(
         self,
@@ -173,6 +173,7 @@ class LiveRun:
         env: Mapping[str, str] | None = None,
         output: int | None = None,
         where: Path | None = None,
+        job: str = "run",
     ) -> None:
         """output: a file descriptor for all that it prints, its controlling terminal if it is one. where: the folder
         for results and what is printed, else that of the scenario.
@@ -182,7 +183,7 @@ class LiveRun:
         self._tag = uuid.uuid4().hex
         self._seen: set[psutil.Process] = set()
         self._read: dict[Path, tuple[int, Sequence[Event]]] = {}
-        command = [*LOADTEST, "run", str(scenario), "--results", str(self._results), *arguments]
+        command = [*LOADTEST, job, str(scenario), "--results", str(self._results), *arguments]
         control = partial(_control, output) if output is not None and os.isatty(output) else None
         with self._log("stdout").open("wb") as out, self._log("stderr").open("wb") as err:
             self.process = subprocess.Popen(
