@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from loadtest.errors import RecordError
 from loadtest.record.events import ProbeMessage
 from loadtest.record.layout import RunFolder
 from loadtest.record.reader import read_events
 from loadtest.record.run_json import RunInfo
-from loadtest.scenario.arms import Arm
-from loadtest.scenario.models import Scenario
+
+if TYPE_CHECKING:  # models of scenarios take long to import, and a history is read without any
+    from loadtest.scenario.arms import Arm
+    from loadtest.scenario.models import Scenario
 
 __all__ = [
     "CHANGED",

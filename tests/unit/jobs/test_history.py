@@ -107,8 +107,14 @@ def test_only_what_was_asked_for_is_shown(tmp_path: Path) -> None:
 def test_a_page_elsewhere_is_written_there(tmp_path: Path) -> None:
     written(tmp_path / "results", nights(3))
     assert run(tmp_path / "results", "--html", tmp_path / "page.html", "--json").return_value is ExitCode.OK
-    assert (tmp_path / "page.html").is_file()
     assert not (tmp_path / "results" / "history.html").exists()
+    report = f"{run_name(2)}/report.html"
+    (tmp_path / "results" / run_name(2)).mkdir()
+    (tmp_path / "results" / report).write_text("the report")
+    run(tmp_path / "results")
+    assert f'href="{report}"' in (tmp_path / "results" / "history.html").read_text()
+    run(tmp_path / "results", "--html", tmp_path / "page.html")
+    assert report not in (tmp_path / "page.html").read_text()
 
 
 def test_an_archive_that_cannot_be_written_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
