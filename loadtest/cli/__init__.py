@@ -35,6 +35,7 @@ COMMANDS = {
     "report": ("loadtest.cli.report:report", "Write what a run or a comparison found as one page."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "compare": ("loadtest.cli.compare:compare", "Say which arm of a run is better, by what was declared."),
+    "history": ("loadtest.cli.history:history", "Show how the figures of nights go on."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
     "faults": ("loadtest.cli.faults:faults", "List what a simulated endpoint can do to a call."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
