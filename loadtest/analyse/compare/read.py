@@ -28,7 +28,7 @@ from loadtest.record.tables import ANALYSIS_VERSION
 from loadtest.scenario.compare_spec import CompareSpec
 from loadtest.scenario.models import Scenario
 
-__all__ = ["Material", "read_runs"]
+__all__ = ["Material", "experiment_of", "is_allowed", "read_runs"]
 
 GATED = frozenset({"software", "plugin", "agent", "region"})
 """In these arms may differ only if it is the difference under test."""
@@ -82,7 +82,7 @@ def read_runs(
     confounds = {arm: _confounds(first.made_of[arm], first.made_of[base], spec.factor) for arm in others}
     unlike = [f"{arm} / {base}: {text}" for arm in others for name, text in confounds[arm].items() if name in GATED]
     return Material(
-        experiment=_experiment(runs),
+        experiment=experiment_of(runs),
         spec=spec,
         control=base,
         candidates=others,
@@ -118,7 +118,7 @@ def _refuse(differ: Sequence[Residue], runs: Sequence[ReadRun], allowed: Collect
             f"these {len(runs)} runs cannot be pooled: {'; '.join(map(str, hard))}",
             remedy="Compare each of them by itself.",
         )
-    left = [residue for residue in differ if not _is_allowed(residue.name, allowed)]
+    left = [residue for residue in differ if not is_allowed(residue.name, allowed)]
     if left:
         options = " ".join(f"--allow-difference {residue.name}" for residue in left)
         raise AnalysisError(
@@ -127,7 +127,8 @@ def _refuse(differ: Sequence[Residue], runs: Sequence[ReadRun], allowed: Collect
         )
 
 
-def _is_allowed(name: str, allowed: Collection[str]) -> bool:
+def is_allowed(name: str, allowed: Collection[str]) -> bool:
+    """Whether a difference of this name was allowed: by its name, or by the beginning of it up to a dot."""
     return any(name == each or name.startswith(f"{each}.") for each in allowed)
 
 
@@ -154,7 +155,8 @@ def _confounds(candidate: Mapping[str, str], control: Mapping[str, str], factor:
     return {name: f"{name}: {candidate[name]} / {control[name]}" for name in names}
 
 
-def _experiment(runs: Sequence[ReadRun]) -> Experiment:
+def experiment_of(runs: Sequence[ReadRun]) -> Experiment:
+    """The complete blocks of runs with the same arms, one after another."""
     scenario = runs[0].scenario
     arms = {name: join_arms([(run.arms[name], run.blocks) for run in runs]) for name in scenario.arms}
     greeting_limit_ms = scenario.callee.greeting_limit_s * 1000
