@@ -7,17 +7,25 @@ from collections.abc import Mapping, Sequence
 from tests.slow.coverage import Covered, binomial
 from tests.slow.verdicts import Rate
 
-__all__ = ["BEGIN", "END", "into", "page"]
+__all__ = ["COMPARISONS", "NIGHTS", "into", "page", "rate_tables"]
 
-BEGIN = "<!-- Written by `make slow`, from here. Do not edit: run it again. -->"
-END = "<!-- Written by `make slow`, to here. -->"
+COMPARISONS = (
+    "<!-- Written by `make slow`, from here. Do not edit: run it again. -->",
+    "<!-- Written by `make slow`, to here. -->",
+)
+"""The marks between which these tables stand."""
+NIGHTS = (
+    "<!-- Nights, written by `make slow`, from here. Do not edit: run it again. -->",
+    "<!-- Nights, written by `make slow`, to here. -->",
+)
 
 
-def into(text: str, tables: str) -> str:
+def into(text: str, tables: str, marks: tuple[str, str]) -> str:
     """The document with what stood between the marks replaced."""
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+    begin, end = marks
+    before, rest = text.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    return f"{before}{begin}\n\n{tables}\n{end}{after}"
 
 
 def page(covered: Sequence[Covered], rates: Mapping[str, Sequence[Rate]]) -> str:
@@ -31,11 +39,19 @@ def page(covered: Sequence[Covered], rates: Mapping[str, Sequence[Rate]]) -> str
         *map(_covered, covered),
         "",
         *_notes(covered),
+        "",
+        rate_tables(rates),
     ]
+    return "\n".join(lines)
+
+
+def rate_tables(rates: Mapping[str, Sequence[Rate]]) -> str:
+    """rates: by the title of their table."""
+    lines: list[str] = []
     for title, found in rates.items():
-        lines += ["", f"{title}:", "", "| | simulations | came out, % | asked, % |", "|---|--:|---|---|"]
-        lines += [_rate(rate) for rate in found]
-    return "\n".join(lines) + "\n"
+        lines += [f"{title}:", "", "| | simulations | came out, % | asked, % |", "|---|--:|---|---|"]
+        lines += [*map(_rate, found), ""]
+    return "\n".join(lines)
 
 
 def _covered(one: Covered) -> str:
@@ -60,9 +76,9 @@ def _notes(covered: Sequence[Covered]) -> list[str]:
 
 def _rate(rate: Rate) -> str:
     if rate.least > 0:
-        asked = f"{100 * rate.least:g} to {100 * rate.most:g}"
+        asked = f"at least {100 * rate.least:g}" if rate.most >= 1 else f"{100 * rate.least:g} to {100 * rate.most:g}"
     else:
-        asked = f"at most {100 * rate.most:g}"
+        asked = f"at most {100 * rate.most:.2g}" if rate.most < 1 else ""
     return f"| {rate.what} | {rate.n} | {_share(rate.count, rate.n)}{_broken(kept=rate.kept)} | {asked} |"
 
 

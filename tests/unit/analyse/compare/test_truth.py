@@ -15,7 +15,7 @@ import pytest
 from loadtest.analyse.compare.simulate import simulate
 from tests.slow.cells import CELLS
 from tests.slow.coverage import Covered, cover
-from tests.slow.page import BEGIN, END, into, page
+from tests.slow.page import COMPARISONS, NIGHTS, into, page, rate_tables
 from tests.slow.verdicts import SAME, Rate, a_a, first_blocks, sequential
 
 QUICK = (
@@ -70,4 +70,14 @@ def test_what_is_broken_is_said_on_the_page() -> None:
     text = page([fine, bad, none], {"The same endpoint twice": [often]})
     assert [line.count("BROKEN") for line in text.splitlines() if cell.name in line] == [0, 1, 1]
     assert "| adopt or reject | 2000 | 8.0 [6.8, 9.3] **BROKEN** | at most 5 |" in text
-    assert into(f"before {BEGIN} old {END} after", text).startswith(f"before {BEGIN}\n\nHow often")
+    begin, end = COMPARISONS
+    assert into(f"before {begin} old {end} after", text, COMPARISONS).startswith(f"before {begin}\n\nHow often")
+
+
+def test_nights_are_written_where_nights_stand() -> None:
+    (begin, end), (other, other_end) = NIGHTS, COMPARISONS
+    often = Rate(what="a change point after 5 nights", count=1600, n=2000, least=0.75)
+    text = into(f"{other} kept {other_end} {begin} old {end}", rate_tables({"A step": [often]}), NIGHTS)
+    assert f"{other} kept {other_end} {begin}\n\nA step:" in text
+    assert "| a change point after 5 nights | 2000 | 80.0 [78.2, 81.7] | at least 75 |" in text
+    assert "old" not in text
