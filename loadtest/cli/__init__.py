@@ -35,6 +35,8 @@ COMMANDS = {
     "report": ("loadtest.cli.report:report", "Write what a run or a comparison found as one page."),
     "measure": ("loadtest.cli.measure:measure", "Rebuild tables and summary of a run from its recording."),
     "compare": ("loadtest.cli.compare:compare", "Say which arm of a run is better, by what was declared."),
+    "gate": ("loadtest.cli.gate:gate", "Say in a pipeline whether a run is good enough."),
+    "export": ("loadtest.cli.export:export", "Print what was measured for other programs."),
     "history": ("loadtest.cli.history:history", "Show how the figures of nights go on."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
     "faults": ("loadtest.cli.faults:faults", "List what a simulated endpoint can do to a call."),
