@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from loadtest.errors import ExitCode
-from loadtest.record.checks import Check, Result
+from loadtest.record.checks import Check, Result, with_result
 from loadtest.report.gate_object import Gated, gate_sentence, gate_title
 from loadtest.report.markdown import escape
 from loadtest.report.nightly_words import MARKS
@@ -21,16 +21,12 @@ from loadtest.report.words import headline
 __all__ = ["gate_markdown", "print_gate"]
 
 WIDTH: Final = 100
-STYLES: Final = {
-    Result.FAILED: "bold red",
-    Result.INVALID: "bold red",
-    Result.OPEN: "yellow",
-    Result.PASSED: "green",
-}
+STYLES: Final = {Result.FAILED: "bold red", Result.INVALID: "bold red", Result.OPEN: "yellow"}
+"""Of what is listed; what passed is counted, and is in the JSON."""
 
 
 def gate_markdown(gated: Gated) -> str:
-    """The whole text, ending in a newline. What passed is counted, not listed."""
+    """The whole text, ending in a newline."""
     return "\n".join(_lines(gated)).rstrip("\n") + "\n"
 
 
@@ -46,11 +42,9 @@ def _lines(gated: Gated) -> Iterator[str]:
     yield f"**{escape(gate_sentence(gated))}**"
     yield ""
     for group, of_group in _groups(gated):
-        passed = sum(check.result is Result.PASSED for check in of_group)
-        yield f"- {escape(group)}: {passed} of {len(of_group)} passed"
-        for check in of_group:
-            if check.result is not Result.PASSED:
-                yield f"  - {MARKS[check.result]}: **{escape(check.name)}**: {escape(check.text)}"
+        yield f"- {escape(group)}: {_passed(of_group)}"
+        for check in with_result(of_group, *STYLES):
+            yield f"  - {MARKS[check.result]}: **{escape(check.name)}**: {escape(check.text)}"
     yield ""
     yield from (f"- {escape(note)}" for note in gated.notes)
     yield ""
@@ -70,13 +64,17 @@ def _parts(gated: Gated) -> Iterator[RenderableType]:
     yield Text(f"{gated.run_id}{against}", style="dim")
     yield Text(gate_sentence(gated), style="green" if fine else "bold red")
     for group, of_group in _groups(gated):
-        yield Rule(Text(group, style="bold cyan"), align="left", style="dim")
-        for check in of_group:
+        yield Rule(Text(f"{group}: {_passed(of_group)}", style="bold cyan"), align="left", style="dim")
+        for check in with_result(of_group, *STYLES):
             mark = (f"{MARKS[check.result]:<8}", STYLES[check.result])
             yield Padding(Text.assemble(mark, (check.name, "bold"), f": {check.text}"), (0, 0, 0, 1))
     if gated.notes:
         yield Rule(Text("what to know", style="bold cyan"), align="left", style="dim")
         yield from (Padding(Text(f"- {note}"), (0, 0, 0, 1)) for note in gated.notes)
+
+
+def _passed(checks: Sequence[Check]) -> str:
+    return f"{len(with_result(checks, Result.PASSED))} of {len(checks)} passed"
 
 
 def _groups(gated: Gated) -> Iterator[tuple[str, tuple[Check, ...]]]:
