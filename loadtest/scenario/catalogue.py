@@ -43,7 +43,13 @@ class FaultKind:
 REPORTED: Final = "reported by users"
 
 _KINDS: Final = (
-    FaultKind("F1", "1011 after the end of input, before any audio", "googleapis/python-genai#985", TURN),
+    FaultKind(
+        "F1",
+        "1011 after the end of input, before any audio",
+        "googleapis/python-genai#985",
+        TURN,
+        ("close_ms_min", "close_ms_max"),
+    ),
     FaultKind("F2", "1011 after some audio parts of the reply", "livekit/agents#2274", TURN),
     FaultKind(
         "F3",

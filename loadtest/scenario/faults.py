@@ -47,6 +47,10 @@ class Fault(Model):
     """Chance that a call is concerned at all."""
     variant: str | None = None
     """Which of its forms it takes, see below; drawn each time when absent."""
+    close_ms_min: float = Field(default=200, ge=0)
+    """F1: shortest wait from the end of input to the close, ms."""
+    close_ms_max: float = Field(default=1500, gt=0)
+    """F1: longest wait from the end of input to the close, ms."""
     http_status: int = Field(default=503, ge=400, le=599)
     """F6, F13: what the upgrade is answered with."""
     refused_s: float = Field(default=60, ge=0)

@@ -53,7 +53,7 @@ def _audio(plan: Plan) -> list[int]:
 def _before_audio(plan: Plan, at: Situation, close: Close) -> Plan:
     begins_s = plan[_audio(plan)[0]].at_s
     silent = tuple(step for step in plan if isinstance(step.what, Say) and step.at_s < begins_s)
-    return _cut(silent, at.rng.uniform(0.2, 1.5), at.fault.fault, close)
+    return _cut(silent, at.rng.uniform(at.fault.close_ms_min, at.fault.close_ms_max) / 1000, at.fault.fault, close)
 
 
 def _f1(plan: Plan, at: Situation) -> Plan:

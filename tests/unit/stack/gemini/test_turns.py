@@ -84,6 +84,11 @@ def test_a_close_before_any_audio(drive: Make, whole: Drive, fault: dict[str, An
     assert one.session.next_due is None
 
 
+def test_f1_comes_as_long_after_the_end_of_input_as_it_is_told_to(drive: Make) -> None:
+    ((at, _),) = spoken(drive, {"fault": "F1", "at_turn": 1, "close_ms_min": 2500, "close_ms_max": 2500}).closes
+    assert at == pytest.approx(DETECTED_S + 2.5, abs=0.02)
+
+
 def test_f14_is_cut_where_a_close_frame_is_full(drive: Make) -> None:
     ((_, close),) = spoken(drive, {"fault": "F14", "at_turn": 1}).closes
     assert close.code == 1011
