@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 from loadtest.analyse.compare.fingerprints import Residue
@@ -18,6 +19,7 @@ __all__ = ["alarm", "change", "figure", "fingerprint_change", "is_ratio", "move"
 
 MOST_DIFFER: Final = 6
 SHORT: Final = 60
+HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 def title(metric: str) -> str:
@@ -92,7 +94,7 @@ def fingerprint_change(changed: FingerprintChange) -> str:
 
 
 def _residue(residue: Residue) -> str:
-    before, after = (outside_text(text, SHORT) for text in residue.values)
+    before, after = (text[:12] if HASH.fullmatch(text) else outside_text(text, SHORT) for text in residue.values)
     return f"{residue.name} {before}, then {after}"
 
 
@@ -114,7 +116,8 @@ def _bare(metric: str, control: str | None, number: float) -> str:
 
 def _signed(number: float) -> str:
     text = f"{number:+.2f}" if abs(number) < 9.995 else f"{number:+.1f}"
-    return text.rstrip("0").rstrip(".")
+    short = text.rstrip("0").rstrip(".")
+    return "0" if short in {"+0", "-0"} else short
 
 
 def _behind(metric: str) -> str:

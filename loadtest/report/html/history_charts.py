@@ -63,7 +63,7 @@ def _held_caption(metric: str) -> str:
 
 def _axis(metric: str, *, held: bool) -> dict[str, Any]:
     if held and say.is_ratio(metric, "control"):
-        return {"title": {"text": "candidate / control (logarithmic)"}, "type": "log"}
+        return {"title": {"text": "candidate / control"}, "type": "log"}
     unit = {"ms": "s", "share": "%"}.get(say.unit(metric), say.unit(metric))
     if held:
         unit = "points" if unit == "%" else unit

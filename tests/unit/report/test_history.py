@@ -15,14 +15,15 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from loadtest.analyse.compare.fingerprints import Residue
 from loadtest.record.history import COLUMNS
 from loadtest.report import history_words as say
 from loadtest.report.history_object import history_object
 from loadtest.report.history_terminal import SHOWN, print_history
-from loadtest.report.history_view import Figure, History, history_views
+from loadtest.report.history_view import Figure, FingerprintChange, History, history_views
 from loadtest.report.html.history import render_history
 from loadtest.report.sparkline import sparkline
-from tests.unit.nights import FINGERPRINT, nights, run_name
+from tests.unit.nights import FINGERPRINT, FIRST, nights, run_name
 
 HOSTILE = "</script><script>alert(1)</script>&amp;\"'"
 OTHER = "ba9876543210"
@@ -120,6 +121,7 @@ def test_each_scenario_stands_by_itself() -> None:
         ("answered_share", None, Figure(0.976, 0.95, 0.99, 9), "97.6 % [95.0 %, 99.0 %]"),
         ("answered_share", "ga", Figure(-0.004, -0.011, 0.003, 9), "-0.4 [-1.1, +0.3] points"),
         ("lost_turns", "ga", Figure(1.5, None, None, 9), "+1.5"),
+        ("lost_turns", "ga", Figure(-0.001, -0.2, 10.0, 9), "0 [-0.2, +10]"),
         ("valid_share", None, Figure(1.0, None, None, 9), "100.0 %"),
         ("rate_1011", "ga", Figure(None, None, None, 9), "–"),
         ("rate_1011", "ga", None, "–"),
@@ -132,6 +134,15 @@ def test_figures_are_said_with_their_unit(metric: str, control: str | None, figu
 def test_what_is_watched_is_said_as_people_know_it() -> None:
     assert say.move("reply_latency_p95", math.log(1.1)) == "× 1.10"
     assert say.move("answered_share", -0.02) == "-2 points"
+
+
+def test_a_hash_is_told_by_its_beginning_and_a_long_text_cut() -> None:
+    differ = (Residue("script", ("scripts/a.yaml", "b" * 64)), Residue("arrivals", ("x" * 100, "y")))
+    changed = FingerprintChange(night=FIRST, run_id="run", before="old", after="new", differ=differ)
+    told = f"script scripts/a.yaml, then {'b' * 12}; arrivals {'x' * 59}…, then y"
+    assert say.fingerprint_change(changed) == f"old to new: {told}"
+    unknown = FingerprintChange(night=FIRST, run_id="run", before="old", after="new", differ=())
+    assert say.fingerprint_change(unknown) == "old to new: not known in what they differ"
 
 
 def test_a_sparkline_has_a_bar_for_each_number() -> None:
