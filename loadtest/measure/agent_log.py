@@ -10,7 +10,7 @@ from loadtest.measure.log_clock import Bounds, bounds, met, of_own_clock
 from loadtest.measure.log_notes import Placed, log_notes
 from loadtest.measure.probe_log import ProbeLog
 from loadtest.record.agent_log.facts import Fact, Job, JobOver, LoopWatch, TurnOver
-from loadtest.record.agent_log.stamps import Stamp
+from loadtest.record.agent_log.stamps import Stamp, not_before
 from loadtest.record.events import AgentLeft, CallStarted, Ended, Event, HangUp
 from loadtest_probe import wire
 
@@ -132,7 +132,7 @@ def _put(
     last: Stamp | None = None
     for fact in told:
         assert fact.at is not None
-        at, last = _not_before(fact.at, last), fact.at
+        at, last = not_before(fact.at, last), fact.at
         clock = clocks.get(fact.ids.call, clocks[None])
         if fact.elsewhere or (fact.ids.call is None and _of_the_worker(fact)):
             continue
@@ -168,10 +168,3 @@ def _others(told: Sequence[Fact], clock: Bounds) -> list[tuple[float, float]]:
             begun_s = spans.get(fact.ids.job, (start_s, 0.0))[0]
             spans[fact.ids.job] = (begun_s, end_s if isinstance(fact.said, JobOver) else float("inf"))
     return list(spans.values())
-
-
-def _not_before(at: Stamp, last: Stamp | None) -> Stamp:
-    """A log is written in order: a time that is told to the minute is not before the line above it."""
-    if last is None or last.kind != at.kind or not at.s < last.s < at.s + at.resolution_s:
-        return at
-    return replace(at, s=last.s, resolution_s=at.s + at.resolution_s - last.s)

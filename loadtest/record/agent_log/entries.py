@@ -11,7 +11,7 @@ from typing import Any, Final
 from loadtest.record.agent_log.lines import Line
 from loadtest.record.agent_log.stamps import Stamp, read_stamp, stamp_of
 
-__all__ = ["Entry", "Reading", "entries"]
+__all__ = ["Entry", "Reading", "begins_entry", "entries"]
 
 _MOST_TEXT: Final = 64 * 1024
 """Of the lines that follow an entry's first one, no more is kept: a traceback tells all in that."""
@@ -74,7 +74,7 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
     days = _Days()
     for line in read:
         reading.lines += 1
-        text = _CONTAINER.sub("", _COLOURS.sub("", line.text)).lstrip("\r")
+        text = _bare(line.text)
         if not text.strip():
             continue
         found = _entry(line, text)
@@ -90,10 +90,27 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
             yield _with(held, more)
         reading.entries += 1
         reading.untimed += found.at is None
-        found = replace(found, at=days.counted(found.at))
+        at = days.counted(found.at)
+        if at is not found.at:
+            found = replace(found, at=at)
         held, more, room = found, [], _MOST_TEXT
     if held is not None:
         yield _with(held, more)
+
+
+def begins_entry(text: str) -> bool:
+    """A line is the first one of an entry, or was meant to be: what begins with a brace may be torn."""
+    text = _bare(text)
+    if text.lstrip().startswith("{") or _BASIC.fullmatch(text):
+        return True
+    return read_stamp(text.removeprefix("[")) is not None
+
+
+def _bare(text: str) -> str:
+    """Without colours, and without what stands before the line that the agent wrote."""
+    if "\x1b" in text:
+        text = _COLOURS.sub("", text)
+    return _CONTAINER.sub("", text).lstrip("\r")
 
 
 @dataclass(slots=True)
@@ -198,7 +215,11 @@ def _split_extra(text: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _first(body: Mapping[str, Any], keys: Iterable[str]) -> Any:
-    return next((body[key] for key in keys if body.get(key) not in (None, "")), None)
+    for key in keys:
+        value = body.get(key)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def _text(value: Any) -> str | None:

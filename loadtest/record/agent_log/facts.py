@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from loadtest.record.agent_log.closes import closed, goes_through, quoted, refused
 from loadtest.record.agent_log.entries import Entry
@@ -127,7 +127,10 @@ def _said(entry: Entry) -> tuple[Said | None, bool]:
             return refused(entry), False
         # A close is logged by the task that sees it, and then again; of one only told here nothing else is known.
         return (None, False) if goes_through(entry, "_recv_task", "_send_task", "_receive") else (refused(entry), True)
-    return next((told for begins, tell in _TELLS if text.startswith(begins) and (told := tell(entry))), None), False
+    for begins, tell in _TELLS:
+        if text.startswith(begins) and (told := tell(entry)) is not None:
+            return told, False
+    return None, False
 
 
 def _going_away(entry: Entry) -> Said:
@@ -188,13 +191,18 @@ _TELLS: tuple[tuple[str, Callable[[Entry], Said | None]], ...] = (
 
 
 def _ids(entry: Entry) -> Ids:
-    def text(*keys: str) -> str | None:
-        return next((v for k in keys if isinstance(v := entry.fields.get(k), str) and v), None)
+    fields, pid = entry.fields, entry.fields.get("pid")
+    job = _text(fields, "job_id")
+    room = _text(fields, "room") or _text(fields, "room_name") or _text(fields, "lk.pii.room_name")
+    if job is None or room is None:
+        whole = f"{entry.message}\n{entry.trace}"
+        if job is None and (found := _JOB.search(whole)):
+            job = found[0]
+        if room is None and (named := _ROOM.search(whole)):
+            room = named[1]
+    return Ids(room=room, job=job, call=_text(fields, "call_id"), pid=pid if isinstance(pid, int) else None)
 
-    job, room, pid = text("job_id"), text("room", "room_name", "lk.pii.room_name"), entry.fields.get("pid")
-    whole = f"{entry.message}\n{entry.trace}"
-    if job is None and (found := _JOB.search(whole)):
-        job = found[0]
-    if room is None and (named := _ROOM.search(whole)):
-        room = named[1]
-    return Ids(room=room, job=job, call=text("call_id"), pid=pid if isinstance(pid, int) else None)
+
+def _text(fields: Mapping[str, Any], key: str) -> str | None:
+    value = fields.get(key)
+    return value if isinstance(value, str) and value else None

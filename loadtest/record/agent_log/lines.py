@@ -34,7 +34,8 @@ def file_chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, unpacked if gzip packed them. Raises RecordError if it cannot be read."""
     try:
         with path.open("rb") as raw, gzip.open(raw) if raw.peek(2)[:2] == _GZIP else raw as file:
-            while chunk := file.read(_CHUNK):
+            read = raw.read1 if file is raw else file.read  # of a pipe, what is there
+            while chunk := read(_CHUNK):
                 yield chunk
     except EOFError:
         return  # a packed file that is cut short, as while it is being written
