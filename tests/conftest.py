@@ -24,6 +24,7 @@ BESIDE = (
     "tests/e2e/test_probe.py",
     "tests/e2e/test_external.py",
     "tests/e2e/test_generations.py",
+    "tests/e2e/test_incident.py",
     "tests/e2e/test_live.py",
     "tests/e2e/test_two_lines.py",
     "tests/e2e/test_stack.py",
@@ -31,6 +32,8 @@ BESIDE = (
     "tests/e2e/test_refused.py",
     "tests/e2e/test_tokens.py",
     "tests/e2e/test_report_page.py",
+    "tests/e2e/test_readme.py",
+    "tests/e2e/test_packages.py",
 )
 """End to end, and with so few calls that they may run beside the others, in this order."""
 

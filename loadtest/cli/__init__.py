@@ -39,6 +39,7 @@ COMMANDS = {
     "export": ("loadtest.cli.export:export", "Print what was measured for other programs."),
     "history": ("loadtest.cli.history:history", "Show how the figures of nights go on."),
     "prune": ("loadtest.cli.prune:prune", "Remove recordings of old runs; tables and edges stay."),
+    "incident": ("loadtest.cli.incident:incident", "Say what logs of production tell, and write a rehearsal of it."),
     "faults": ("loadtest.cli.faults:faults", "List what a simulated endpoint can do to a call."),
     "schema": ("loadtest.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
     "stack": ("loadtest.cli.stack:stack", "Provide the embedded LiveKit stack."),

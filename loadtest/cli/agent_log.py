@@ -10,17 +10,18 @@ import click
 
 from loadtest.errors import RecordError
 
-__all__ = ["named_logs"]
+__all__ = ["named_logs", "piped_in"]
 
 
 def named_logs(paths: Iterable[Path]) -> list[Path]:
     """The logs that were named, `-` as standard input. Raises BadParameter at one that is no log."""
-    return [_standard_input() if str(path) == "-" else _file(path) for path in paths]
+    return [piped_in("--agent-log") if str(path) == "-" else _file(path) for path in paths]
 
 
-def _standard_input() -> Path:
+def piped_in(parameter: str) -> Path:
+    """Standard input. Raises BadParameter if it is a terminal."""
     if sys.stdin.isatty():
-        raise click.BadParameter("nothing is piped in: `agent ... | loadtest ...`", param_hint="--agent-log")
+        raise click.BadParameter("nothing is piped in: `agent ... | loadtest ...`", param_hint=parameter)
     from loadtest.jobs.agent_pipe import STANDARD_INPUT
 
     return STANDARD_INPUT
