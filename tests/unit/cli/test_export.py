@@ -59,7 +59,8 @@ def test_what_otava_is_not_given_is_said_on_standard_error(run: RunFolder) -> No
 
 def test_a_run_that_is_given_twice_counts_once(run: RunFolder) -> None:
     once, _ = exported(str(run.path), "--format", "benchstat")
-    assert exported(str(run.path), f"{run.path}/.", "--format", "benchstat")[0] == once
+    again = run.path / ".." / run.path.name
+    assert exported(str(run.path), str(again), "--format", "benchstat")[0] == once
 
 
 def test_a_table_is_for_csv_alone(run: RunFolder) -> None:

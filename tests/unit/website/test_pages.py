@@ -98,7 +98,7 @@ def test_a_column_that_the_contract_does_not_describe_stops_the_build() -> None:
 
 
 def test_links_of_a_meaning_lead_from_one_folder_below() -> None:
-    told = "## A\n\n| key | meaning |\n|---|---|\n| `x` | see [a](a.md#b) and [c](#c) |\n"
+    told = "## A\n\n| key | meaning |\n|---|---|\n| `x` | see [a](a.md#b) and [c](#c) |\n\n| `x` | of another kind |\n"
     assert meanings(told, "## A") == {"x": "see [a](../a.md#b) and [c](../results.md#c)"}
 
 
