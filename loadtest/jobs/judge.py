@@ -46,7 +46,7 @@ def judge(folder: RunFolder, night: Night, results: Path) -> Night:
     comparison = _compare(folder) if len(scenario.arms) > 1 else None
     history = results / NAME
     append_rows(history, night_rows(folder))
-    rows = read_history(history).filter((pl.col("scenario") == scenario.name) & (pl.col("night") <= night.night))
+    rows = read_history(history).filter(pl.col("scenario") == scenario.name)
     watched = watch(series_of(rows, scenario.name), night.night)
     verdict = _verdict(results, rows, scenario, comparison, folder.run_id)
     checks = (

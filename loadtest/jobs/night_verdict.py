@@ -46,8 +46,8 @@ class Place:
 def verdict_of_nights(results: Path, history: pl.DataFrame, scenario: Scenario, run_id: str) -> Verdict:
     """The verdict of this night's group, if a declared look is due.
 
-    history: rows of the scenario up to this night, as in `loadtest.record.history.COLUMNS`. Nights that do not count
-    are in no group; another fingerprint begins a new one.
+    history: rows of the scenario, as in `loadtest.record.history.COLUMNS`. Nights that do not count are in no group;
+    another fingerprint begins a new one.
     """
     spec, compare = scenario.nightly or NightlySpec(), scenario.compare
     if compare is None:

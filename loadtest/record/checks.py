@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from loadtest.errors import ExitCode
 
-__all__ = ["Check", "Result", "check_of", "exit_of", "with_result"]
+__all__ = ["Check", "Result", "bad_ones", "check_of", "exit_of", "with_result"]
 
 
 class Result(StrEnum):
@@ -44,6 +44,11 @@ def check_of(body: Mapping[str, Any]) -> Check:
 def with_result(checks: Iterable[Check], *results: Result) -> tuple[Check, ...]:
     """Those of which one of these came, in their order."""
     return tuple(check for check in checks if check.result in results)
+
+
+def bad_ones(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """What is invalid; if nothing is, what failed: what was held against invalid figures says nothing."""
+    return with_result(checks, Result.INVALID) or with_result(checks, Result.FAILED)
 
 
 def exit_of(checks: Iterable[Check]) -> ExitCode:

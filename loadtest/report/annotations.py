@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from loadtest.record.checks import Check, Result, with_result
+from loadtest.record.checks import Check, bad_ones
 
 __all__ = ["github_annotations"]
 
@@ -17,8 +17,8 @@ MOST: Final = 10
 
 
 def github_annotations(title: str, sentence: str, checks: Sequence[Check]) -> tuple[str, ...]:
-    """A line for the whole, then one for each check that failed or is invalid."""
-    return tuple(_lines(title, sentence, with_result(checks, Result.INVALID, Result.FAILED)))
+    """A line for the whole, then one for each check that is invalid, or else that failed."""
+    return tuple(_lines(title, sentence, bad_ones(checks)))
 
 
 def _lines(title: str, sentence: str, bad: Sequence[Check]) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _threshold(result: ThresholdResult) -> Check:
         group="thresholds",
         name=f"{result.text} ({result.arm})",
         result=Result.PASSED if result.holds else Result.FAILED,
-        text=say.clean(f"{result.text}: {result.arm} has {found}"),
+        text=say.clean(f"{result.arm} has {found}"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from loadtest.record.checks import Check, Result, with_result
+from loadtest.record.checks import Check, Result, bad_ones, with_result
 from loadtest.record.night import Figure, Night
 from loadtest.report.rows import plural
 from loadtest.report.words import NONE, headline
@@ -57,9 +57,9 @@ def figure_rows(night: Night) -> tuple[tuple[str, ...], ...]:
 
 
 def to_tell(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """What failed, what is invalid, and what comparison and baseline leave open; the rest is as it should be."""
-    bad = with_result(checks, Result.INVALID, Result.FAILED)
-    return (*bad, *(check for check in with_result(checks, Result.OPEN) if check.group != "thresholds"))
+    """What is invalid, or else what failed and what is open; the rest is as it should be, or says nothing."""
+    bad = bad_ones(checks)
+    return bad if with_result(bad, Result.INVALID) else (*bad, *with_result(checks, Result.OPEN))
 
 
 def _cell(figures: Sequence[Figure], arm: str) -> str:

@@ -229,7 +229,8 @@ def test_the_time_limit_ends_the_run_in_order(tmp_path: Path, monkeypatch: pytes
             self.early.set_result(why)
 
         async def run(self) -> Any:
-            return await self.early
+            async with asyncio.timeout(20):
+                return await self.early
 
     monkeypatch.setattr("loadtest.run.session.RunSession", Session)
     loaded = load_scenario(SCENARIO)
