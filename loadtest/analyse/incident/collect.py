@@ -72,8 +72,11 @@ class Collected:
                 clock = self._clocks.get(name)
                 if clock is None:
                     self._clocks[name] = _Clock(at, at)
-                elif at.resolution_s < A_MINUTE_S and not clock.first.s <= at.s <= clock.last.s:
-                    clock.first, clock.last = min(clock.first, at, key=_when), max(clock.last, at, key=_when)
+                elif at.resolution_s < A_MINUTE_S:
+                    if at.s > clock.last.s:
+                        clock.last = at
+                    elif at.s < clock.first.s:
+                        clock.first = at
             yield entry
 
     def take(self, fact: Fact) -> None:
@@ -181,10 +184,6 @@ class Collected:
             return None, None
         (clock,) = self._clocks.values()
         return _text(clock.first), _text(clock.last)
-
-
-def _when(at: Stamp) -> float:
-    return at.s
 
 
 def _clock_name(at: Stamp, file: str) -> str:

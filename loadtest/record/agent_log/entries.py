@@ -9,13 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from loadtest.record.agent_log.lines import Line
-from loadtest.record.agent_log.stamps import Stamp, read_stamp, stamp_of
+from loadtest.record.agent_log.stamps import Stamp, begins_with_time, read_stamp, stamp_of
 
 __all__ = ["Entry", "Reading", "begins_entry", "entries"]
 
 _MOST_TEXT: Final = 64 * 1024
 """Of the lines that follow an entry's first one, no more is kept: a traceback tells all in that."""
 _A_DAY_S: Final = 86400.0
+_INDENT: Final = (" ", "\t")
+_MOST_HEAD: Final = 128
+_BEGINNINGS: Final = frozenset("0123456789[{\x1b\rTDINWECFJMASO")
+"""Of times, levels and months, of JSON, and of what terminals add."""
 _BACK_S: Final = 7200.0
 """Times that go back further than that are of the next day: no summer ends with more, and no lines change places."""
 _LEVEL = r"(?:TRACE|DEBUG|DEV|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL)"
@@ -77,7 +81,7 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
         text = _bare(line.text)
         if not text.strip():
             continue
-        found = _entry(line, text)
+        found = None if _belongs(text) else _entry(line, text)
         if found is None and (held is None or text.lstrip().startswith("{")):
             reading.cannot_read(line)
             continue
@@ -100,17 +104,30 @@ def entries(read: Iterable[Line], reading: Reading) -> Iterator[Entry]:
 
 def begins_entry(text: str) -> bool:
     """A line is the first one of an entry, or was meant to be: what begins with a brace may be torn."""
+    if _belongs(text):
+        return False
     text = _bare(text)
     if text.lstrip().startswith("{") or _BASIC.fullmatch(text):
         return True
-    return read_stamp(text.removeprefix("[")) is not None
+    return begins_with_time(text.removeprefix("["))
+
+
+def _belongs(text: str) -> bool:
+    """By its first character alone a line can begin no entry, as most of a traceback's cannot."""
+    first = text[:1]
+    if first in _INDENT:
+        return text.lstrip()[:1] != "{"
+    return first not in _BEGINNINGS and "|" not in text[:_MOST_HEAD]
 
 
 def _bare(text: str) -> str:
     """Without colours, and without what stands before the line that the agent wrote."""
+    if text[:1] in _INDENT or text[:1] == "{":
+        return _COLOURS.sub("", text) if "\x1b" in text else text
     if "\x1b" in text:
         text = _COLOURS.sub("", text)
-    return _CONTAINER.sub("", text).lstrip("\r")
+    head = text[:_MOST_HEAD]
+    return (_CONTAINER.sub("", text) if "|" in head or " std" in head else text).lstrip("\r")
 
 
 @dataclass(slots=True)
@@ -160,7 +177,7 @@ def _of_json(line: Line, text: str) -> Entry | None:
     return Entry(
         file=line.file,
         line=line.number,
-        at=next((at for key in _TIMES if (at := stamp_of(body.get(key))) is not None), None),
+        at=_time(body),
         level=_text(_first(body, _LEVELS)),
         name=_text(_first(body, _NAMES)),
         message=message,
@@ -212,6 +229,14 @@ def _split_extra(text: str) -> tuple[str, Mapping[str, Any]]:
                 continue
             return text[:at].rstrip(), found
     return text, {}
+
+
+def _time(body: Mapping[str, Any]) -> Stamp | None:
+    for key in _TIMES:
+        value = body.get(key)
+        if value is not None and (at := stamp_of(value)) is not None:
+            return at
+    return None
 
 
 def _first(body: Mapping[str, Any], keys: Iterable[str]) -> Any:

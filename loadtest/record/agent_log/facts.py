@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -127,7 +128,7 @@ def _said(entry: Entry) -> tuple[Said | None, bool]:
             return refused(entry), False
         # A close is logged by the task that sees it, and then again; of one only told here nothing else is known.
         return (None, False) if goes_through(entry, "_recv_task", "_send_task", "_receive") else (refused(entry), True)
-    for begins, tell in _TELLS:
+    for begins, tell in _BY_HEAD.get(text[:_HEAD], ()):
         if text.startswith(begins) and (told := tell(entry)) is not None:
             return told, False
     return None, False
@@ -188,6 +189,11 @@ _TELLS: tuple[tuple[str, Callable[[Entry], Said | None]], ...] = (
     ("REALTIME", _metric),
     ("RealtimeModel metrics", _metric),
 )
+
+_HEAD: Final = 3
+_BY_HEAD: dict[str, list[tuple[str, Callable[[Entry], Said | None]]]] = defaultdict(list)
+for _begins, _tell in _TELLS:
+    _BY_HEAD[_begins[:_HEAD]].append((_begins, _tell))
 
 
 def _ids(entry: Entry) -> Ids:

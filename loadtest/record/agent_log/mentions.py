@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Mentions"]
 
-_MODEL = re.compile(rb"\bgemini-[a-z0-9.-]*(?:live|native-audio)[a-z0-9.-]*")
-_JOB = re.compile(rb"\bAJ_\w+")
+_MODEL = re.compile(rb"gemini-[a-z0-9.-]*(?:live|native-audio)[a-z0-9.-]*")
+_JOB = re.compile(rb"AJ_\w+")
 _VERSION = re.compile(
     rb"livekit-plugins-google(?:\[[^\]]*\])?[ =:@/\"']{1,6}v?(\d+\.\d+\.\d+)"
     rb"|(?:plugin registered|starting worker).*?\"version\": ?\"(\d+\.\d+\.\d+)\""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
 
-__all__ = ["Stamp", "apart", "not_before", "read_stamp", "stamp_of"]
+__all__ = ["Stamp", "apart", "begins_with_time", "not_before", "read_stamp", "stamp_of"]
 
 Kind = Literal["utc", "local", "day"]
 
@@ -38,6 +38,11 @@ def read_stamp(text: str) -> tuple[Stamp, int] | None:
     """The time at the beginning of a text, and how many characters it takes; None if there is none."""
     found = _STAMP.match(text)
     return None if found is None else _stamp(found)
+
+
+def begins_with_time(text: str) -> bool:
+    """A time, or what looks like one, stands at the beginning of a text."""
+    return _STAMP.match(text) is not None
 
 
 def stamp_of(value: object) -> Stamp | None:
