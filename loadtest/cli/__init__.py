@@ -55,7 +55,7 @@ Exit codes:
   1    the tool failed
   2    usage or scenario error
   3    the measurement is invalid
-  4    a threshold does not hold, or a candidate is rejected
+  4    a threshold does not hold, a candidate is rejected, or nightly confirms a change
   5    compare --require-verdict: not decided
   130  interrupted; results are kept
 """
