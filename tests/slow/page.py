@@ -19,6 +19,9 @@ NIGHTS = (
     "<!-- Nights, written by `make slow`, to here. -->",
 )
 
+MANY = 10_000
+"""Of so many, a hundredth of a percent is told."""
+
 
 def into(text: str, tables: str, marks: tuple[str, str]) -> str:
     """The document with what stood between the marks replaced."""
@@ -84,7 +87,8 @@ def _rate(rate: Rate) -> str:
 
 def _share(count: int, n: int) -> str:
     low, high = binomial(count, n)
-    return f"{100 * count / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    digits = 1 if n < MANY else 2
+    return f"{100 * count / n:.{digits}f} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
 
 
 def _broken(*, kept: bool) -> str:

@@ -84,3 +84,10 @@ def test_the_same_nights_give_the_same_answer() -> None:
 def test_whatever_there_is_is_taken(values: list[float]) -> None:
     found = change_points(series(values))
     assert [change.index for change in found] == ([20] if len(values) == 40 and values[-1] == 2 else [])
+
+
+def test_a_change_has_three_nights_on_either_side() -> None:
+    values = stepped(nights=400, spread=0.01)
+    values[398:] += 0.2
+    assert [change.index for change in change_points(series(values))] == [397]
+    assert [change.index for change in change_points(series(values[::-1]))] == [3]
