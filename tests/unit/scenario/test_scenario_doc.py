@@ -119,7 +119,7 @@ def examples(page: str) -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
-PAGES = ("README.md", "docs/scenario.md", "docs/your-agent.md")
+PAGES = ("README.md", "docs/own-scenario.md", "docs/plugin-upgrade.md", "docs/scenario.md", "docs/your-agent.md")
 
 
 @pytest.mark.parametrize("text", [t for page in PAGES for t in examples(page) if "arms:" in t])
