@@ -83,7 +83,7 @@ def test_a_complete_night_is_told_again_and_nothing_is_dialled(tmp_path: Path, c
 
 
 def test_another_night_is_another_run_and_draws_anew(tmp_path: Path, calls: MadeUpCalls) -> None:
-    first, second = make(tmp_path, "2026-11-23"), make(tmp_path, "2026-11-24")
+    first, second = make(tmp_path, "2026-11-23"), make(tmp_path, "2026-11-24", "nightly.time_limit_minutes=30")
     assert len(calls.dialled) == 2
     seeds = [RunInfo.read(told.folder).seed for told in (first, second)]
     assert seeds[0] != seeds[1]
@@ -92,7 +92,8 @@ def test_another_night_is_another_run_and_draws_anew(tmp_path: Path, calls: Made
     other = job.load_for_night(SCENARIO, ["seed=2"], live=False, night=date(2026, 11, 23))
     assert other.scenario.seed not in seeds
     rows = read_history(tmp_path / NAME)
-    assert rows["fingerprint"].n_unique() == 1  # the draws are none of what nights have to be alike in
+    # Neither the draws nor how the job goes about it are what nights have to be alike in.
+    assert rows["fingerprint"].n_unique() == 1
 
 
 def test_a_night_that_was_stopped_is_taken_up_and_judged(tmp_path: Path, calls: MadeUpCalls) -> None:
