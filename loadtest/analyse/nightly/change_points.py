@@ -131,9 +131,10 @@ def _split(values: Floats) -> tuple[int, float] | None:
     n = len(values)
     if n < LEAST_NIGHTS or np.ptp(values) == 0:
         return None
-    places = _places(_tamed(values))
+    values = _tamed(values)
+    places = _places(values)
     allowed = slice(SHORTEST - 1, n - SHORTEST)
-    seen = _statistics(places, np.arange(n)[:, None])[allowed, 0]
+    seen = energy(values)[allowed]
     best = float(seen.max())
     largest, done, rows = 0.0, 0, FIRST_ORDERS
     while done < SHUFFLES:
