@@ -26,6 +26,7 @@ BESIDE = (
     "tests/e2e/test_generations.py",
     "tests/e2e/test_incident.py",
     "tests/e2e/test_live.py",
+    "tests/e2e/test_nightly.py",
     "tests/e2e/test_two_lines.py",
     "tests/e2e/test_stack.py",
     "tests/e2e/test_doctor.py",
