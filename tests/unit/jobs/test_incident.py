@@ -151,12 +151,34 @@ def test_a_call_without_connects_has_a_rate_by_its_own_minutes_alone(tmp_path: P
 
 def test_1011s_of_a_call_within_ten_seconds_are_one_incident_and_the_clients_are_none(tmp_path: Path) -> None:
     again = [(20.0, INTERNAL), (20.2, CONNECT), (25.0, INTERNAL), (25.2, CONNECT), (50.0, INTERNAL), (50.2, CONNECT)]
-    timeout = (55.0, "error in receive task: 1011 None. keepalive ping timeout")
-    model = one(told(tmp_path, call("a", 0.0, *again, timeout, model=GA)))
+    timeout = (37.0, "error in receive task: 1011 None. keepalive ping timeout")
+    model = one(told(tmp_path, call("a", 0.0, *again, timeout, (37.3, CONNECT), model=GA)))
 
     assert model.rate_1011 is not None
     assert model.rate_1011.events == 2
     assert counted(model.closes) == {("close", 1011, "server"): 3, ("close", 1011, "client"): 1}
+
+
+def test_a_close_of_a_connection_whose_beginning_is_not_told_is_in_no_rate(tmp_path: Path) -> None:
+    lines = call("a", 0.0, (20.0, INTERNAL), (20.5, CONNECT), model=GA)
+    model = one(told(tmp_path, lines[2:]))
+
+    assert counted(model.closes) == {("close", 1011, "server"): 1}
+    assert model.ages == {"unknown": 1}
+    assert model.rate_1011 is not None
+    assert model.rate_1011.events == 0
+    assert model.rate_1011.minutes == pytest.approx(39.5 / 60)
+
+
+def test_a_time_to_the_minute_is_not_before_the_line_above_it(tmp_path: Path) -> None:
+    lines = [
+        "18:29:49 INFO EOU room: outbound-1",
+        f"18:29:?? INFO {CONNECT} room: outbound-1",
+        f"18:30:10 ERROR {INTERNAL} room: outbound-1",
+    ]
+    (close,) = one(told(tmp_path, lines)).closes
+    assert close.age_s is None, "known to 12 s, not to 2"
+    assert one(told(tmp_path, lines)).ages == {"10 to 60 s": 1}
 
 
 def test_what_comes_after_the_hang_up_is_no_close(tmp_path: Path) -> None:
@@ -255,6 +277,25 @@ def test_what_names_no_call_is_of_the_only_one_that_is_up_or_of_none(tmp_path: P
     assert (model.calls_hit, model.unplaced) == (0, 1)
     assert counted(model.closes) == {("close", 1011, "server"): 1}
     assert (model.phases, model.ages) == ({"unknown": 1}, {"unknown": 1})
+
+
+def test_what_comes_before_the_first_call_began_or_after_its_callee_left_is_not_of_it(tmp_path: Path) -> None:
+    first, second = call("a", 0.0, model=GA), call("b", 90.0, model=GA)
+    before = [entry(-0.0, INTERNAL), *call("a", 1.0, model=GA)]
+    model = one(told(tmp_path, before))
+    assert (model.calls_hit, model.unplaced) == (0, 1)
+
+    no_exit = [*first[:-1], *second[:2], entry(95.0, INTERNAL), *second[2:]]
+    model = one(told(tmp_path, no_exit))
+    assert (model.calls_hit, model.unplaced) == (1, 0)
+
+
+def test_each_log_may_name_a_model_of_its_own(tmp_path: Path) -> None:
+    for name in (PREVIEW, GA):
+        lines = [entry(0.0, f"model {name}"), *call(name, 1.0, (9.0, INTERNAL))]
+        (tmp_path / f"{name}.log").write_text("\n".join(lines) + "\n")
+    incident = read_incident([tmp_path / f"{name}.log" for name in (PREVIEW, GA)])
+    assert [(model.model, model.calls_hit) for model in incident.models] == [(PREVIEW, 1), (GA, 1)]
 
 
 def test_logs_that_name_nobody_and_nothing_say_so(tmp_path: Path) -> None:
