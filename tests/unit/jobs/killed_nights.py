@@ -74,7 +74,8 @@ def attempt(results: Path, night: int, moment: int | None) -> int:
 def left_behind(results: Path) -> dict[str, Any]:
     """What the history has of each night, and what it should have."""
     history = read_history(results / NAME)
-    nights = [RunFolder(path.parent) for path in sorted(results.glob("*/night.json"))]
+    nights = [RunFolder(path.parent) for path in results.glob("*/night.json")]
+    nights.sort(key=lambda folder: Night.read(folder).night)  # several begin in one second
     rows = [row for folder in nights for row in night_rows(folder)]
     order = ["run_id", "metric", "arm", "control"]
     return {
