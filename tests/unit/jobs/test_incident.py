@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +342,17 @@ def test_logs_of_both_generations_tell_of_their_calls(name: str, tmp_path: Path)
     assert model.rate_1011 is not None
     assert model.rate_1011.events == counted(model.closes)["close", 1011, "server"]
     rehearsed(incident, tmp_path)
+
+
+def test_ctrl_c_ends_the_reading_and_keeps_what_came_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    def followed(_: Path) -> Iterator[bytes]:
+        yield NOTE.read_bytes()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("loadtest.jobs.incident.file_chunks", followed)
+    incident = read_incident([NOTE, NOTE])
+    assert not incident.whole
+    assert one(incident).calls_hit == 1
 
 
 def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:
