@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 from pathlib import Path
 
 import click
@@ -57,6 +58,8 @@ def incident(logs: tuple[Path, ...], *, model: str | None, as_json: bool, out: P
     from loadtest.report.incident_object import incident_object
     from loadtest.report.incident_terminal import print_incident
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # polars has put its own in this place, which is deaf
     found = read_incident([piped_in("LOG") if str(log) == "-" else log for log in logs], model=model)
     files = {} if out is None else rehearsal_files(found, out)
     if out is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import subprocess
 from pathlib import Path
 
@@ -63,3 +64,18 @@ def test_standard_input_is_read_packed_or_not(packed: bool) -> None:
     body = json.loads(done.stdout)
     assert body["files"] == ["standard input"]
     assert body["models"][0]["calls_hit"] == 1
+
+
+def test_who_follows_a_log_stops_by_ctrl_c_and_is_told_what_came_until_then() -> None:
+    command = [*LOADTEST, "incident", "-", "--json"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdin is not None
+        # Once all of this is in the pipe, which holds 64 KB, the reading has begun.
+        reader.stdin.write(NOTE.read_bytes() + b"\n" + b"18:30:00 INFO tick\n" * 20_000)
+        reader.stdin.flush()
+        reader.send_signal(signal.SIGINT)
+        printed, _ = reader.communicate(timeout=60)
+
+    body = json.loads(printed)
+    assert reader.returncode == ExitCode.INTERRUPTED
+    assert (body["whole"], body["models"][0]["calls_hit"]) == (False, 1)
