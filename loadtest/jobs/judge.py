@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from loadtest.analyse.compare.result import Comparison
-from loadtest.analyse.nightly.alarms import watch
 from loadtest.analyse.nightly.of_history import series_of
+from loadtest.analyse.nightly.steps import watch_tonight
 from loadtest.errors import LoadtestError
 from loadtest.jobs.compare import compare_runs, keep_comparison
 from loadtest.jobs.history import PAGE, read_views, write_page
@@ -24,7 +24,7 @@ from loadtest.record.lock import hold
 from loadtest.record.night import Night, NightState
 from loadtest.record.run_scenario import read_run_scenario
 from loadtest.record.writer import write_atomically
-from loadtest.report.changes import alarm_object, change_checks, tonight_of
+from loadtest.report.changes import change_checks, change_objects
 from loadtest.report.checked import comparison_checks, figures, gate_checks, threshold_checks, validity_checks
 from loadtest.report.comparison_object import comparison_exit_code
 from loadtest.report.comparison_words import clean
@@ -47,14 +47,14 @@ def judge(folder: RunFolder, night: Night, results: Path) -> Night:
     history = results / NAME
     append_rows(history, night_rows(folder))
     rows = read_history(history).filter(pl.col("scenario") == scenario.name)
-    watched = watch(series_of(rows, scenario.name), night.night)
+    told = watch_tonight(series_of(rows, scenario.name), night.night)
     verdict = _verdict(results, rows, scenario, comparison, folder.run_id)
     checks = (
         *validity_checks(summary),
         *(gate_checks(comparison) if comparison is not None else ()),
         *threshold_checks(summary),
         *(comparison_checks(verdict.comparison) if verdict.comparison is not None else ()),
-        *change_checks(watched, folder.run_id),
+        *change_checks(told, folder.run_id),
     )
     judged = replace(
         night,
@@ -64,7 +64,7 @@ def judge(folder: RunFolder, night: Night, results: Path) -> Night:
         sentence=sentence(checks),
         checks=checks,
         figures=figures(summary),
-        alarms=tuple(alarm_object(alarm) for alarm in tonight_of(watched, folder.run_id)),
+        alarms=change_objects(told, folder.run_id),
         notes=tuple(clean(note) for note in (*_notes(summary, verdict), *_pages(folder, results))),
     )
     write_atomically(folder.night_md, nightly_markdown(judged).encode())

@@ -6,25 +6,27 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from loadtest.analyse.nightly.alarms import LEAST_NIGHTS, Alarm, Tonight, Watched
+from loadtest.analyse.nightly.alarms import LEAST_NIGHTS, Alarm, Tonight
 from loadtest.analyse.nightly.prediction import Prediction
+from loadtest.analyse.nightly.steps import Step, Told
 from loadtest.record.checks import Check, Result
 from loadtest.report.rows import plural
 from loadtest.scenario.compared import COMPARED
 
-__all__ = ["alarm_object", "change_checks", "confirmed", "tonight_of"]
+__all__ = ["alarm_object", "change_checks", "change_objects", "confirmed"]
 
 GROUP = "changes"
 
 
-def tonight_of(watched: Watched, run_id: str) -> tuple[Alarm, ...]:
-    """The changes that this run of the last night confirmed."""
-    return tuple(alarm for alarm in watched.tonight if alarm.run_id == run_id)
-
-
-def change_checks(watched: Watched, run_id: str) -> tuple[Check, ...]:
+def change_checks(told: Told, run_id: str) -> tuple[Check, ...]:
     """A check for each series that has a baseline, and one for all that have none yet."""
-    return tuple(_checks(watched, run_id))
+    return tuple(_checks(told, run_id))
+
+
+def change_objects(told: Told, run_id: str) -> tuple[dict[str, Any], ...]:
+    """The changes that this run of the last night confirmed, as JSON."""
+    alarms = (alarm_object(alarm) for alarm in told.watched.tonight if alarm.run_id == run_id)
+    return (*alarms, *(_step_object(step) for step in told.steps if step.run_id == run_id))
 
 
 def alarm_object(alarm: Alarm) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def alarm_object(alarm: Alarm) -> dict[str, Any]:
         "control": alarm.control,
         "night": alarm.night.isoformat(),
         "since": alarm.since.isoformat(),
+        "rule": "nights",
         "scale": COMPARED[alarm.metric].scale,
         "unit": COMPARED[alarm.metric].unit,
         "value": value,
@@ -49,9 +52,30 @@ def alarm_object(alarm: Alarm) -> dict[str, Any]:
     }
 
 
-def _checks(watched: Watched, run_id: str) -> Iterator[Check]:
-    alarms = {_key(alarm): alarm for alarm in tonight_of(watched, run_id)}
-    mine = [one for one in watched.standing if one.run_id == run_id]
+def _step_object(step: Step) -> dict[str, Any]:
+    """The same keys; what is of single nights is null."""
+    single = dict.fromkeys(("expected_low", "expected_high", "level", "baseline_nights", "series"))
+    return {
+        "metric": step.metric,
+        "arm": step.arm,
+        "control": step.control,
+        "night": step.night.isoformat(),
+        "since": step.point.night.isoformat(),
+        "rule": "change_point",
+        "scale": COMPARED[step.metric].scale,
+        "unit": COMPARED[step.metric].unit,
+        "value": _natural(step.metric, step.point.after),
+        "before": _natural(step.metric, step.point.before),
+        "p": step.point.p,
+        "better": _is_better(step.metric, step.point.after, step.point.before),
+        **single,
+    }
+
+
+def _checks(told: Told, run_id: str) -> Iterator[Check]:
+    alarms = {_key(alarm): alarm for alarm in told.watched.tonight if alarm.run_id == run_id}
+    steps = {_key(step): step for step in told.steps if step.run_id == run_id}
+    mine = [one for one in told.watched.standing if one.run_id == run_id]
     if not mine:
         yield Check(
             group=GROUP,
@@ -63,6 +87,8 @@ def _checks(watched: Watched, run_id: str) -> Iterator[Check]:
         name = f"{COMPARED[one.metric].title}, {one.arm} / {one.control}"
         if (alarm := alarms.get(_key(one))) is not None:
             yield Check(group=GROUP, name=name, result=Result.FAILED, text=confirmed(alarm))
+        elif (step := steps.get(_key(one))) is not None:
+            yield Check(group=GROUP, name=name, result=Result.FAILED, text=_stepped(step))
         elif one.expected is not None and one.level is not None:
             yield Check(
                 group=GROUP,
@@ -71,7 +97,7 @@ def _checks(watched: Watched, run_id: str) -> Iterator[Check]:
                 text=_seen(one.metric, one.value, one.expected, one.level)
                 + ("; one more such night confirms it" if one.suspected else ""),
             )
-    if young := [one for one in mine if one.expected is None and _key(one) not in alarms]:
+    if young := [one for one in mine if one.expected is None and _key(one) not in {*alarms, *steps}]:
         yield _no_baseline(young, len(mine))
 
 
@@ -94,6 +120,15 @@ def confirmed(alarm: Alarm) -> str:
     return f"{'better' if _better(alarm) else 'worse'}: {seen}, p {_small(alarm.p)}{since}"
 
 
+def _stepped(step: Step) -> str:
+    point = step.point
+    side = "better" if _is_better(step.metric, point.after, point.before) else "worse"
+    return (
+        f"{side}: {_text(step.metric, point.after)}{_unit(step.metric)} since the night of {point.night.isoformat()}, "
+        f"{_text(step.metric, point.before)} before (change point, p {_small(point.p)})"
+    )
+
+
 def _seen(metric: str, value: float, expected: Prediction, level: float) -> str:
     low, high = _text(metric, expected.low), _text(metric, expected.high)
     return (
@@ -103,11 +138,14 @@ def _seen(metric: str, value: float, expected: Prediction, level: float) -> str:
 
 
 def _better(alarm: Alarm) -> bool:
-    lower = alarm.value < alarm.expected.mean
-    return lower if COMPARED[alarm.metric].lower_is_better else not lower
+    return _is_better(alarm.metric, alarm.value, alarm.expected.mean)
 
 
-def _key(one: Alarm | Tonight) -> tuple[str, str, str]:
+def _is_better(metric: str, value: float, than: float) -> bool:
+    return value < than if COMPARED[metric].lower_is_better else value > than
+
+
+def _key(one: Alarm | Step | Tonight) -> tuple[str, str, str]:
     return one.metric, one.arm, one.control
 
 

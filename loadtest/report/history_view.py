@@ -98,7 +98,7 @@ class History:
     """Candidates against the control first, then the arms; metrics in the order of `COMPARED`."""
     changed: tuple[Changed, ...]
     alarms: tuple[Alarm, ...]
-    """All that were ever told, each on the night on which it was confirmed."""
+    """Nights out of the ordinary, each change on the night that confirmed it; not what change points alone told."""
     fingerprints: tuple[FingerprintChange, ...]
     nights_before: int
     """Earlier nights that are not shown."""

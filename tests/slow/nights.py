@@ -21,6 +21,7 @@ from loadtest.analyse.nightly.change_points import change_points
 from loadtest.analyse.nightly.levels import stated_rate
 from loadtest.analyse.nightly.prediction import prediction
 from loadtest.analyse.nightly.series import Point, Series
+from loadtest.analyse.nightly.steps import watch_tonight
 from loadtest.analyse.nightly.watched import watched
 from tests.slow.coverage import Run
 from tests.slow.verdicts import Rate
@@ -104,13 +105,19 @@ def steps(n: int, run: Run, progress: Quiet = lambda done: None) -> list[Rate]:
         of = f"nights vary by {100 * spread:g} %"
         for k, (nights, least) in enumerate(FOUND_AFTER.items()):
             asked = least if spread <= PROMISED_AT else 0.0
-            count = sum(by_points[k] for by_points, _, _ in seen)
+            count = sum(by_points[k] for by_points, *_ in seen)
             found.append(Rate(what=f"{of}: a change point after {nights} nights", count=count, n=n, least=asked))
         for i, series in enumerate((1, TOGETHER)):
-            count = sum(alarms[i] for _, alarms, _ in seen)
+            count = sum(alarms[i] for _, alarms, *_ in seen)
             among = f", one of {series} series" if i else ", alone"
             found.append(Rate(what=f"{of}: an alarm within {SOON} nights{among}", count=count, n=n))
-        twice = sum(second for _, _, second in seen)
+        for nights, least in FOUND_AFTER.items():
+            asked = least if spread <= PROMISED_AT else 0.0
+            count = sum(len(told) > 0 and told[0] < nights for *_, told in seen)
+            found.append(Rate(what=f"{of}: told by the job within {nights} nights", count=count, n=n, least=asked))
+        again = sum(len(told) > 1 for *_, told in seen)
+        found.append(Rate(what=f"{of}: told by the job a second time by night {NIGHTS}", count=again, n=n, most=AGAIN))
+        twice = sum(second for _, _, second, _ in seen)
         found.append(Rate(what=f"{of}: a second alarm by night {NIGHTS}", count=twice, n=n, most=AGAIN))
     return found
 
@@ -167,9 +174,9 @@ def _stable_once(seed: int) -> tuple[list[int], list[bool]]:
     return alarms, points
 
 
-def _step_once(spread: float, seed: int) -> tuple[list[bool], list[bool], bool]:
+def _step_once(spread: float, seed: int) -> tuple[list[bool], list[bool], bool, list[int]]:
     """By nights of the new level: whether change points have it; whether it alarms soon, alone and with others; whether
-    it alarms again."""
+    it alarms again; on which of its nights the job tells of it, as one of 8 series."""
     values = np.random.default_rng((14, round(1000 * spread), seed)).normal(0, spread, (TOGETHER, NIGHTS))
     values[0, STEP_AT:] += STEP
     by_points = [
@@ -183,7 +190,18 @@ def _step_once(spread: float, seed: int) -> tuple[list[bool], list[bool], bool]:
         for k in (1, TOGETHER)
     ]
     soon = [any(after < timedelta(days=SOON) for after in nights) for nights in told]
-    return by_points, soon, len(told[0]) > 1
+    return by_points, soon, len(told[0]) > 1, _nights_told(series)
+
+
+def _nights_told(series: Sequence[Series]) -> list[int]:
+    """The nights of the new level, from 0, on which the job tells of a change in the first series."""
+    found = []
+    for i, point in enumerate(series[0].points[STEP_AT:]):
+        told = watch_tonight(series, point.night)
+        arms = {alarm.arm for alarm in told.watched.tonight} | {step.arm for step in told.steps}
+        if series[0].arm in arms:
+            found.append(i)
+    return found
 
 
 def drifting(n: int, run: Run, progress: Quiet = lambda done: None) -> list[Rate]:
