@@ -59,7 +59,8 @@ def incident(logs: tuple[Path, ...], *, model: str | None, as_json: bool, out: P
     from loadtest.report.incident_terminal import print_incident
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # polars has put its own in this place, which is deaf
+        # polars has put its own in this place, by which a read that waits for more is not interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     found = read_incident([piped_in("LOG") if str(log) == "-" else log for log in logs], model=model)
     files = {} if out is None else rehearsal_files(found, out)
     if out is not None:

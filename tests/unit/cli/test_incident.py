@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import signal
 import subprocess
+import sys
+import termios
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -66,15 +71,23 @@ def test_standard_input_is_read_packed_or_not(packed: bool) -> None:
     assert body["models"][0]["calls_hit"] == 1
 
 
+def unread(pipe: int) -> int:
+    """Bytes that are in a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_who_follows_a_log_stops_by_ctrl_c_and_is_told_what_came_until_then() -> None:
     command = [*LOADTEST, "incident", "-", "--json"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdin is not None
-        # Once all of this is in the pipe, which holds 64 KB, the reading has begun.
         reader.stdin.write(NOTE.read_bytes() + b"\n" + b"18:30:00 INFO tick\n" * 20_000)
         reader.stdin.flush()
+        while unread(reader.stdin.fileno()) or psutil.Process(reader.pid).status() != psutil.STATUS_SLEEPING:
+            time.sleep(0.01)  # until it waits for more
         reader.send_signal(signal.SIGINT)
-        printed, _ = reader.communicate(timeout=60)
+        reader.wait(60)
+        assert reader.stdout is not None
+        printed = reader.stdout.read()
 
     body = json.loads(printed)
     assert reader.returncode == ExitCode.INTERRUPTED
