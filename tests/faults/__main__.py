@@ -109,7 +109,9 @@ def _report(folders: Sequence[RunFolder], runs: Sequence[Collected], where: Path
             summaries={number: kind.summary for number, kind in CATALOGUE.items()},
         )
     )
-    sys.stderr.write("".join(f"{text}\n" for text in (f"{where}", *map(str, folders), *result.short)))
+    sys.stderr.write(
+        "".join(f"{text}\n" for text in (f"{where}", *(str(folder.path) for folder in folders), *result.short))
+    )
     return 1 if result.short else 0
 
 
