@@ -78,7 +78,7 @@ def generation_environ(environ: Mapping[str, str], folder: Path) -> dict[str, st
     folder: where the way to the probe is laid; it must be left there as long as the process runs.
     """
     probe = find_spec("loadtest_probe")
-    assert probe is not None, "a dependency of loadtest"
+    assert probe is not None, "it comes with loadtest"
     assert probe.origin is not None
     folder.mkdir(parents=True, exist_ok=True)
     way = folder / "loadtest_probe"
