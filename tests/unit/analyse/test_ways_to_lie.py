@@ -182,12 +182,13 @@ def test_the_order_of_rows_changes_no_figure(tmp_path: Path) -> None:
 def test_greetings_that_never_came_are_not_dropped(tmp_path: Path) -> None:
     run = MadeUp()
     for greeting_latency_ms in (800.0, 900.0, None, None, None):
-        run.call("ga", 0, greeting_latency_ms=greeting_latency_ms)
+        greeted = {} if greeting_latency_ms is not None else {"greeting_s": None}
+        run.call("ga", 0, greeting_latency_ms=greeting_latency_ms, **greeted)
     greeting = figures(run, tmp_path).greeting
     assert (greeting.greeted, greeting.calls) == (2, 5)
     assert greeting.latency["p50"].beyond_limit_ms == 10_000
     never = MadeUp()
-    never.call("ga", 0, greeting_latency_ms=None)
+    never.call("ga", 0, greeting_s=None, greeting_latency_ms=None)
     assert figures(never, tmp_path / "never").greeting.latency["p50"].n == 0
 
 

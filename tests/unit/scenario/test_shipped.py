@@ -58,7 +58,7 @@ def _put_into_the_wheel(monkeypatch: pytest.MonkeyPatch, version: str = "standar
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     added: dict[str, dict[str, str]] = {"force_include": {}}
-    module.ShippedScenarios().initialize(version, added)
+    module.Shipped().initialize(version, added)
     return added["force_include"]
 
 
