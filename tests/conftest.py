@@ -19,8 +19,8 @@ HEAVY = (
     "tests/e2e/test_bad_days_second.py",
     "tests/e2e/test_scripts.py",
 )
-"""Dozens of calls or many stacks at once, or audio that has to get through a bad line. They come first, with nothing but
-unit tests beside them."""
+"""Dozens of calls or many stacks at once, or audio that has to get through a bad line. They come first, with nothing
+but unit tests beside them."""
 BESIDE = (
     "tests/e2e/plugin/test_plugin.py",
     "tests/e2e/test_probe.py",
