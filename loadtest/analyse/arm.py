@@ -29,6 +29,7 @@ __all__ = [
     "answered_flags",
     "arm_figures",
     "flags",
+    "greeting_latencies_ms",
     "rate_ratios",
     "reply_latencies_ms",
     "with_greeting_due",
@@ -149,6 +150,11 @@ def answered_flags(script_turns: pl.DataFrame) -> Bools:
     return flags(script_turns.select(_answered_expr().alias("answered"))["answered"])
 
 
+def greeting_latencies_ms(due: pl.DataFrame, limit_ms: float) -> Floats:
+    """Greeting latency of each call (n,) of `with_greeting_due`: what never came is `limit_ms`."""
+    return due["greeting_latency_ms"].fill_null(limit_ms).clip(LEAST_MS, limit_ms).to_numpy()
+
+
 def with_greeting_due(calls: pl.DataFrame) -> pl.DataFrame:
     """The calls whose greeting latency counts: valid, answered, and with an agent."""
     return calls.filter(
@@ -197,14 +203,15 @@ def _greeting(calls: pl.DataFrame, data: RunData) -> Greeting:
     taken = with_greeting_due(calls)
     greeted = int(taken["greeting_latency_ms"].count())
     limit_ms = data.scenario.callee.greeting_limit_s * 1000
-    values = taken["greeting_latency_ms"].fill_null(limit_ms).clip(LEAST_MS, limit_ms)
     n = taken.height
     if not greeted:
-        taken, values = taken.clear(), values.clear()
+        taken = taken.clear()
     return Greeting(
         greeted=greeted,
         calls=n,
-        latency=_latencies(values.to_numpy(), block_numbers(taken), GREETING_QUANTILES, limit_ms, data.seed),
+        latency=_latencies(
+            greeting_latencies_ms(taken, limit_ms), block_numbers(taken), GREETING_QUANTILES, limit_ms, data.seed
+        ),
     )
 
 

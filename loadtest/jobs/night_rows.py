@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from loadtest.analyse.arm import LEAST_MS, reply_latencies_ms, with_greeting_due
+from loadtest.analyse.arm import greeting_latencies_ms, reply_latencies_ms, with_greeting_due
 from loadtest.analyse.compare.one_run import fingerprint_of
 from loadtest.analyse.compare.result import SCHEMA_VERSION as COMPARISON_SCHEMA
 from loadtest.analyse.compare.result import Comparison, MetricResult
@@ -194,7 +194,7 @@ def _latencies_ms(folder: RunFolder, arm: str, *, greeting: bool) -> Floats:
         valid = rows.filter((pl.col("kind") == "script") & pl.col("valid").fill_null(value=False))
         return reply_latencies_ms(valid, 1000 * scenario.reply_limit_s)
     limit_ms = 1000 * scenario.callee.greeting_limit_s
-    return with_greeting_due(rows)["greeting_latency_ms"].fill_null(limit_ms).clip(LEAST_MS, limit_ms).to_numpy()
+    return greeting_latencies_ms(with_greeting_due(rows), limit_ms)
 
 
 def _row(

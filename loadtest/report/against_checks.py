@@ -40,10 +40,7 @@ def against_notes(against: Against, *, by_control: bool) -> tuple[str, ...]:
 
 def _text(result: MetricResult) -> str:
     effect = result.effect
-    before, now = (
-        say.arm_figure(result, value, beyond=side in effect.beyond_limit)
-        for side, value in (("control", effect.control), ("candidate", effect.candidate))
-    )
+    before, now = say.arm_figures(result, effect)
     text = (
         f"{say.verdict(result)}: {now}, was {before}, difference {say.difference(result, effect)}, "
         f"margin {say.margin(result)}"

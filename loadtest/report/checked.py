@@ -102,10 +102,7 @@ def _of_verdict(verdict: Verdict, choice: Choice) -> Result:
 
 def _in_a_sentence(result: MetricResult) -> str:
     effect, allowed = result.effect, say.margin(result)
-    control, candidate = (
-        say.arm_figure(result, value, beyond=side in effect.beyond_limit)
-        for side, value in (("control", effect.control), ("candidate", effect.candidate))
-    )
+    control, candidate = say.arm_figures(result, effect)
     margin = f", margin {allowed}" if allowed else ""
     return say.clean(
         f"{say.verdict(result)}: {candidate} against {control}, difference {say.difference(result, effect)}{margin}"

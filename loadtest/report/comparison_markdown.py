@@ -63,8 +63,7 @@ def _row(result: MetricResult) -> tuple[str, ...]:
     effect = result.effect
     return (
         result.title,
-        say.arm_figure(result, effect.control, beyond="control" in effect.beyond_limit),
-        say.arm_figure(result, effect.candidate, beyond="candidate" in effect.beyond_limit),
+        *say.arm_figures(result, effect),
         say.difference(result, effect),
         say.margin(result),
         say.verdict(result),

@@ -16,11 +16,10 @@ from rich.text import Text
 from loadtest.analyse.compare.effect import Effect
 from loadtest.analyse.compare.result import Candidate, Choice, Comparison, MetricResult, Role, Verdict
 from loadtest.report import comparison_words as say
-from loadtest.report.words import headline
+from loadtest.report.on_terminal import section_rule, title_line, width_of
 
 __all__ = ["print_comparison"]
 
-WIDTH: Final = 100
 LEFT: Final = "left"
 RIGHT: Final = "right"
 STYLES: Final = {
@@ -35,7 +34,7 @@ STYLES: Final = {
 def print_comparison(comparison: Comparison, console: Console, *, written: Path | None) -> None:
     """Print it. Texts are never read as markup: some of them come from the other side of a call. written: where the
     whole result is."""
-    width = min(WIDTH, console.width)
+    width = width_of(console)
     for part in _parts(comparison):
         console.print(part, width=width)
     if written is not None:
@@ -44,11 +43,7 @@ def print_comparison(comparison: Comparison, console: Console, *, written: Path 
 
 def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     yield Text()
-    yield Text.assemble(
-        (f"loadtest compare {comparison.scenario}", "bold"),
-        "  ",
-        (headline(comparison.kind), "bold" if comparison.kind == "live" else "bold reverse yellow"),
-    )
+    yield title_line(f"loadtest compare {comparison.scenario}", comparison.kind)
     yield Text(say.facts(comparison), style="dim")
     invalid = any(not gate.passed for gate in comparison.gates)
     yield Text(say.validity(comparison), style="bold red" if invalid else "green")
@@ -65,8 +60,8 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
 
 
 def _candidate(candidate: Candidate, comparison: Comparison) -> Group:
-    title = Text(f"{candidate.arm} against {comparison.control}", style="bold cyan")
-    parts: list[RenderableType] = [Rule(title, align="left", style="dim"), Text(say.clean(candidate.sentence), "bold")]
+    title = f"{candidate.arm} against {comparison.control}"
+    parts: list[RenderableType] = [section_rule(title), Text(say.clean(candidate.sentence), "bold")]
     if candidate.choice is not Choice.INCONCLUSIVE:  # of what is open, `missing` says more
         parts += [Text(f"also: {say.clean(reason)}") for reason in candidate.because[1:]]
     if candidate.confounded:
@@ -106,11 +101,7 @@ def _add(table: Table, result: MetricResult) -> None:
 
 
 def _figures(result: MetricResult, effect: Effect) -> tuple[str, str, str]:
-    return (
-        say.arm_figure(result, effect.control, beyond="control" in effect.beyond_limit),
-        say.arm_figure(result, effect.candidate, beyond="candidate" in effect.beyond_limit),
-        say.difference(result, effect),
-    )
+    return (*say.arm_figures(result, effect), say.difference(result, effect))
 
 
 def _grid() -> Table:

@@ -8,7 +8,18 @@ from loadtest.analyse.compare.effect import Effect
 from loadtest.analyse.compare.result import Comparison, MetricResult, Role
 from loadtest.report import words
 
-__all__ = ["ROLES", "arm_figure", "clean", "difference", "facts", "margin", "remarks", "validity", "verdict"]
+__all__ = [
+    "ROLES",
+    "arm_figure",
+    "arm_figures",
+    "clean",
+    "difference",
+    "facts",
+    "margin",
+    "remarks",
+    "validity",
+    "verdict",
+]
 
 ROLES: Final = {Role.SUCCESS: "success", Role.GUARDRAIL: "guardrails", Role.SECONDARY: "secondary"}
 
@@ -57,6 +68,14 @@ def arm_figure(result: MetricResult, value: float | None, *, beyond: bool) -> st
         case "share":
             return f"{100 * value:.1f} %"
     return words.number(value)
+
+
+def arm_figures(result: MetricResult, effect: Effect) -> tuple[str, str]:
+    """The figures of control and candidate."""
+    return (
+        arm_figure(result, effect.control, beyond="control" in effect.beyond_limit),
+        arm_figure(result, effect.candidate, beyond="candidate" in effect.beyond_limit),
+    )
 
 
 def difference(result: MetricResult, effect: Effect) -> str:

@@ -8,7 +8,6 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.text import Text
 
 from loadtest.errors import ExitCode
@@ -16,11 +15,11 @@ from loadtest.record.checks import Check, Result, with_result
 from loadtest.report.gate_object import Gated, gate_sentence, gate_title
 from loadtest.report.markdown import escape
 from loadtest.report.nightly_words import MARKS
+from loadtest.report.on_terminal import section_rule, title_line, width_of
 from loadtest.report.words import headline
 
 __all__ = ["gate_markdown", "print_gate"]
 
-WIDTH: Final = 100
 STYLES: Final = {Result.FAILED: "bold red", Result.INVALID: "bold red", Result.OPEN: "yellow"}
 """Of what is listed; what passed is counted, and is in the JSON."""
 
@@ -33,7 +32,7 @@ def gate_markdown(gated: Gated) -> str:
 def print_gate(gated: Gated, console: Console) -> None:
     """Print it. Texts are never read as markup: some of them come from the other side of a call."""
     for part in _parts(gated):
-        console.print(part, width=min(WIDTH, console.width))
+        console.print(part, width=width_of(console))
 
 
 def _lines(gated: Gated) -> Iterator[str]:
@@ -55,21 +54,17 @@ def _lines(gated: Gated) -> Iterator[str]:
 def _parts(gated: Gated) -> Iterator[RenderableType]:
     fine = gated.exit_code is ExitCode.OK
     yield Text()
-    yield Text.assemble(
-        (gate_title(gated), "bold"),
-        "  ",
-        (headline(gated.kind), "bold" if gated.kind == "live" else "bold reverse yellow"),
-    )
+    yield title_line(gate_title(gated), gated.kind)
     against = "" if gated.baseline is None else f" against {gated.baseline}"
     yield Text(f"{gated.run_id}{against}", style="dim")
     yield Text(gate_sentence(gated), style="green" if fine else "bold red")
     for group, of_group in _groups(gated):
-        yield Rule(Text(f"{group}: {_passed(of_group)}", style="bold cyan"), align="left", style="dim")
+        yield section_rule(f"{group}: {_passed(of_group)}")
         for check in with_result(of_group, *STYLES):
             mark = (f"{MARKS[check.result]:<8}", STYLES[check.result])
             yield Padding(Text.assemble(mark, (check.name, "bold"), f": {check.text}"), (0, 0, 0, 1))
     if gated.notes:
-        yield Rule(Text("what to know", style="bold cyan"), align="left", style="dim")
+        yield section_rule("what to know")
         yield from (Padding(Text(f"- {note}"), (0, 0, 0, 1)) for note in gated.notes)
 
 

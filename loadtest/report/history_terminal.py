@@ -9,19 +9,18 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from loadtest.report import history_words as say
 from loadtest.report.history_view import History, NightRun, Trend
+from loadtest.report.on_terminal import WIDTH, section_rule, title_line, width_of
 from loadtest.report.rows import outside_text, plural
 from loadtest.report.sparkline import sparkline
-from loadtest.report.words import NONE, headline
+from loadtest.report.words import NONE
 
 __all__ = ["SHOWN", "print_history"]
 
-WIDTH: Final = 100
 NIGHTS: Final = 30
 """So many of the last nights are drawn, a bar each; fewer where there are not so many columns."""
 LEAST_NIGHTS: Final = 7
@@ -38,7 +37,7 @@ SHOWN: Final = (
 
 def print_history(histories: Sequence[History], console: Console, *, shown: Sequence[str], page: Path | None) -> None:
     """Print it. shown: keys of the metrics in the tables. page: where history.html was written."""
-    width = min(WIDTH, console.width)
+    width = width_of(console)
     for history in histories:
         for part in _parts(history, shown, max(LEAST_NIGHTS, NIGHTS - WIDTH + width)):
             console.print(part, width=width)
@@ -49,17 +48,13 @@ def print_history(histories: Sequence[History], console: Console, *, shown: Sequ
 def _parts(history: History, shown: Sequence[str], most: int) -> Iterator[RenderableType]:
     runs = history.runs
     yield Text()
-    yield Text.assemble(
-        (f"loadtest history {outside_text(history.scenario)}", "bold"),
-        "  ",
-        (headline(runs[-1].kind), "bold" if runs[-1].kind == "live" else "bold reverse yellow"),
-    )
+    yield title_line(f"loadtest history {outside_text(history.scenario)}", runs[-1].kind)
     yield Text(_facts(history), style="dim")
     drawn = runs[-most:]
     trends = [trend for trend in history.trends if trend.metric in shown]
     for (arm, control), group in groupby(trends, key=lambda trend: (trend.arm, trend.control)):
         title = outside_text(arm) if control is None else f"{outside_text(arm)} against {outside_text(control)}"
-        yield Rule(Text(title, style="bold cyan"), align="left", style="dim")
+        yield section_rule(title)
         yield _table(tuple(group), drawn)
     if any(_mark(run, before) != " " for before, run in zip((None, *drawn), drawn, strict=False)):
         yield Text("│ from here on another fingerprint; ✗ invalid, in no median", style="dim")

@@ -7,24 +7,23 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from loadtest.analyse.incident.result import Incident, ModelIncident
 from loadtest.report import incident_words as say
+from loadtest.report.on_terminal import section_rule, width_of
 from loadtest.report.rows import plural
 
 __all__ = ["print_incident"]
 
-WIDTH: Final = 100
 LABEL: Final = 22
 MOST_KINDS: Final = 12
 
 
 def print_incident(incident: Incident, console: Console) -> None:
     """Print it. Texts are never read as markup: most of them come from a log."""
-    width = min(WIDTH, console.width)
+    width = width_of(console)
     for part in _parts(incident):
         console.print(part, width=width)
 
@@ -37,16 +36,16 @@ def _parts(incident: Incident) -> Iterator[RenderableType]:
     for line in rest:
         yield Text(line, style="bold red")
     for model in incident.models:
-        yield Rule(Text(say.title(model), style="bold cyan"), align="left", style="dim")
+        yield section_rule(say.title(model))
         yield _figures(model)
         if model.closes:
             yield Text()
             yield _closes(model)
     if incident.bursts:
-        yield Rule(Text("bursts", style="bold cyan"), align="left", style="dim")
+        yield section_rule("bursts")
         for one in incident.bursts:
             yield Padding(Text(say.burst(one)), (0, 0, 0, 2))
-    yield Rule(Text("what the log cannot tell", style="bold cyan"), align="left", style="dim")
+    yield section_rule("what the log cannot tell")
     for sentence in incident.unknown:
         yield Padding(Text(f"- {sentence}"), (0, 0, 0, 2))
 

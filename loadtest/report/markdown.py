@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from loadtest.report.rows import Section
-from loadtest.report.sections import arm_heading, headline, next_steps, run_facts, sections, validity_line
+from loadtest.report.sections import arm_heading, next_steps, run_facts, sections, validity_line
 from loadtest.report.view import Summary
+from loadtest.report.words import headline
 
 __all__ = ["escape", "markdown"]
 
@@ -27,7 +28,7 @@ def markdown(summary: Summary) -> str:
     """The whole document, ending in a newline."""
     verdict = escape(validity_line(summary))
     lines = [
-        f"# loadtest {escape(summary.scenario)} · {escape(headline(summary))}",
+        f"# loadtest {escape(summary.scenario)} · {escape(headline(summary.kind))}",
         "",
         f"Run `{summary.run_id}` · {escape(run_facts(summary))}",
         "",

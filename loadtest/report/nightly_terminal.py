@@ -14,11 +14,11 @@ from rich.text import Text
 from loadtest.errors import ExitCode
 from loadtest.record.checks import Check, Result
 from loadtest.record.night import Night
-from loadtest.report.nightly_words import MARKS, figure_rows, heading, title, to_tell
+from loadtest.report.nightly_words import MARKS, figure_rows, title, to_tell
+from loadtest.report.on_terminal import section_rule, title_line, width_of
 
 __all__ = ["print_night"]
 
-WIDTH: Final = 100
 LABEL: Final = 22
 STYLES: Final = {
     Result.FAILED: "bold red",
@@ -30,19 +30,17 @@ STYLES: Final = {
 
 def print_night(night: Night, console: Console, *, folder: Path) -> None:
     """Print it. Texts are never read as markup: some of them come from the other side of a call. folder: the run's."""
-    width = min(WIDTH, console.width)
+    width = width_of(console)
     fine = night.exit_code == ExitCode.OK
     parts: list[RenderableType] = [
         Text(),
-        Text.assemble(
-            (title(night), "bold"), "  ", (heading(night), "bold" if night.kind == "live" else "bold reverse yellow")
-        ),
+        title_line(title(night), night.kind or "other"),
         Text(night.sentence or "", style="green" if fine else "bold red"),
-        Rule(Text("figures", style="bold cyan"), align="left", style="dim"),
+        section_rule("figures"),
         _figures(night),
     ]
     if told := to_tell(night.checks):
-        parts += [Rule(Text("what to know", style="bold cyan"), align="left", style="dim"), *map(_check, told)]
+        parts += [section_rule("what to know"), *map(_check, told)]
     parts.append(Rule(style="dim"))
     parts += [Text(note, style="dim") for note in night.notes]
     console.print(Group(*parts), width=width)

@@ -12,12 +12,7 @@ from loadtest.report.rows import BAD, Row, Section, outside_text
 from loadtest.report.tester_sections import tester_section, thresholds_section
 from loadtest.report.view import ArmSummary, Summary, exit_code
 
-__all__ = ["arm_heading", "headline", "next_steps", "run_facts", "sections", "validity_line"]
-
-
-def headline(summary: Summary) -> str:
-    """What these figures are figures of; stands first wherever a summary is shown."""
-    return words.headline(summary.kind)
+__all__ = ["arm_heading", "next_steps", "run_facts", "sections", "validity_line"]
 
 
 def run_facts(summary: Summary) -> str:

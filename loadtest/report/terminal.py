@@ -11,19 +11,19 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from loadtest.report.on_terminal import section_rule, title_line, width_of
 from loadtest.report.rows import Section
-from loadtest.report.sections import arm_heading, headline, next_steps, run_facts, sections, validity_line
+from loadtest.report.sections import arm_heading, next_steps, run_facts, sections, validity_line
 from loadtest.report.view import Summary
 
 __all__ = ["print_summary"]
 
-WIDTH: Final = 100
 LABEL: Final = 22
 
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print it. Texts are never read as markup: some of them come from the other side of a call."""
-    width = min(WIDTH, console.width)
+    width = width_of(console)
     console.print(_title(summary), width=width)
     console.print(_heading(summary), width=width)
     for section in sections(summary):
@@ -32,11 +32,7 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 
 def _title(summary: Summary) -> Group:
-    first = Text.assemble(
-        (f"loadtest {summary.scenario}", "bold"),
-        "  ",
-        (headline(summary), "bold" if summary.kind == "live" else "bold reverse yellow"),
-    )
+    first = title_line(f"loadtest {summary.scenario}", summary.kind)
     facts = Text(f"{summary.run_id} · {run_facts(summary)}", style="dim")
     verdict = Text(validity_line(summary), style="green" if summary.valid else "bold red")
     return Group(Text(), first, facts, verdict)
@@ -50,9 +46,7 @@ def _heading(summary: Summary) -> Table:
 
 
 def _section(section: Section, summary: Summary) -> Group:
-    parts: list[Text | Table | Padding | Rule] = [
-        Rule(Text(section.title, style="bold cyan"), align="left", style="dim")
-    ]
+    parts: list[Text | Table | Padding | Rule] = [section_rule(section.title)]
     for spans, rows in groupby(section.rows, key=lambda row: row.spans):
         table = _grid(1 if spans else len(summary.arms))
         for row in rows:

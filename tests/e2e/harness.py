@@ -313,6 +313,15 @@ def _control(terminal: int) -> None:
 LOADTEST = (sys.executable, "-c", "from loadtest.cli import main; main()")
 
 
+def run_shown(scenario: Path, results: Path) -> tuple[int, RunFolder | None]:
+    """`loadtest run`, its progress shown: exit code, and the run's folder if it came to one."""
+    before = set(results.glob("*/run.json"))
+    command = [*LOADTEST, "run", str(scenario), "--results", str(results)]
+    code = subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+    made = sorted(set(results.glob("*/run.json")) - before)
+    return code, RunFolder(made[-1].parent) if made else None
+
+
 def loadtest(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Another command of loadtest, to its end. env: added to ours."""
     return subprocess.run(

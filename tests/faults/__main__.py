@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from loadtest.record.layout import RunFolder
 from loadtest.record.run_json import RunInfo
 from loadtest.scenario.faults import FAULTS as CATALOGUE
-from tests.e2e.harness import LOADTEST, REPOSITORY
+from tests.e2e.harness import REPOSITORY, run_shown
 from tests.faults.collected import Collected, collected, merged, read_yaml, write_slots
 from tests.faults.design import Design
 from tests.faults.page import page
@@ -70,14 +69,10 @@ def _runs(options: argparse.Namespace) -> list[RunFolder]:
 
 def _run(scenario: Path, plan: Design, results: Path) -> RunFolder | None:
     sys.stderr.write(f"{len(plan.due)} calls, about {plan.lasts_s / 60:.0f} minutes\n")
-    before = set(results.glob("*-faults-*"))
-    command = [*LOADTEST, "run", str(scenario), "--results", str(results)]
-    code = subprocess.run(command, cwd=REPOSITORY, check=False).returncode
-    made = sorted(set(results.glob("*-faults-*")) - before)
-    if code not in {0, 3} or not made:
+    code, folder = run_shown(scenario, results)
+    if code not in {0, 3} or folder is None:
         sys.stderr.write(f"the run failed: exit code {code}\n")
         return None
-    folder = RunFolder(made[-1])
     write_slots(folder, plan)
     return folder
 

@@ -7,7 +7,6 @@ python -m tests.finding [--preview RUN] [--equal RUN] [--docs DIR]      a RUN th
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from loadtest.record.run_json import RunInfo
 from loadtest.report.comparison_markdown import comparison_markdown
 from loadtest.report.comparison_words import difference
 from tests.browser import FLAGS, find_browser
-from tests.e2e.harness import LOADTEST, REPOSITORY
+from tests.e2e.harness import REPOSITORY, run_shown
 
 TRUTH: Final = {"rate_1011": 4.0, "reply_latency_p95": 1.15}
 """Preview over GA, as scenarios/compare_preview_ga.yaml says of its endpoint profiles."""
@@ -36,8 +35,8 @@ def main() -> int:
     parser.add_argument("--equal", type=Path, metavar="RUN", help="of scenarios/compare_equal.yaml")
     parser.add_argument("--docs", type=Path, default=REPOSITORY / "docs")
     options = parser.parse_args()
-    preview = RunFolder(options.preview or _run("compare_preview_ga"))
-    equal = RunFolder(options.equal or _run("compare_equal"))
+    preview = RunFolder(options.preview) if options.preview else _run("compare_preview_ga")
+    equal = RunFolder(options.equal) if options.equal else _run("compare_equal")
     found, none = compare_runs([preview]), compare_runs([equal])
     report = make_report(preview.path, options.docs / "example-report.html").path
     _picture(report, options.docs / "images" / "example-report.png")
@@ -47,15 +46,11 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _run(scenario: str) -> Path:
-    results = REPOSITORY / "results"
-    before = set(results.iterdir())
-    command = [*LOADTEST, "run", str(REPOSITORY / "scenarios" / f"{scenario}.yaml"), "--results", str(results)]
-    code = subprocess.run(command, cwd=REPOSITORY, check=False).returncode
-    made = sorted(path for path in set(results.iterdir()) - before if path.is_dir())
-    if code not in {0, 3, 4} or not made:
+def _run(scenario: str) -> RunFolder:
+    code, folder = run_shown(REPOSITORY / "scenarios" / f"{scenario}.yaml", REPOSITORY / "results")
+    if code not in {0, 3, 4} or folder is None:
         sys.exit(f"the run of {scenario} failed: exit code {code}")
-    return made[-1]
+    return folder
 
 
 def _missed(comparison: Comparison) -> Iterator[str]:

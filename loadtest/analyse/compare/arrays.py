@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from loadtest.analyse.arm import LEAST_MS, answered_flags, flags, reply_latencies_ms, with_greeting_due
+from loadtest.analyse.arm import answered_flags, flags, greeting_latencies_ms, reply_latencies_ms, with_greeting_due
 from loadtest.analyse.closes import incidents, server_1011
 from loadtest.analyse.compare.experiment import Arm, Closes, End, FirstCloses, Greetings, Silences, Turns
 from loadtest.analyse.gaps import sound_gaps
@@ -97,7 +97,6 @@ def arm_arrays(arm: str, tables: RunTables, blocks: Ints, limit_ms: float, greet
 
     script = tables.turns.filter((pl.col("kind") == "script") & pl.col("valid").fill_null(value=False))
     greeted = with_greeting_due(tables.calls)
-    greeting = greeted["greeting_latency_ms"].fill_null(greeting_limit_ms).clip(LEAST_MS, greeting_limit_ms)
     return Arm(
         name=arm,
         turns=Turns(
@@ -108,7 +107,7 @@ def arm_arrays(arm: str, tables: RunTables, blocks: Ints, limit_ms: float, greet
             lost=flags(script["lost"]),
             in_close=script["close_id"].is_not_null().to_numpy(),
         ),
-        greetings=Greetings(block=at(greeted), latency_ms=greeting.to_numpy()),
+        greetings=Greetings(block=at(greeted), latency_ms=greeting_latencies_ms(greeted, greeting_limit_ms)),
         closes=_closes(tables, at, len(blocks)),
         silences=_silences(tables, at, len(blocks)),
         first_closes=_first_closes(tables, at),
